@@ -1,0 +1,372 @@
+"""Promises of units: reserve, confirm, retake, release, consume, expire. The only writer of `allocated`.
+
+Doctrine. A counter changes by one UPDATE that carries its condition; a row count of 0 is the refusal. Rows
+are taken in one order: reservations, holdings (scope, holder), stock (id); hot stock rows come last. A held
+reservation past `expires_at` on the database's clock is dead wherever it is read. Every function joins the
+caller's transaction or opens its own, and is safe to repeat.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import compress
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
+
+from inventory import holdings
+from inventory.models import Reservation, Stock, StockMovement
+
+State = Reservation.State
+
+#: Holds of one batch on one stock row; each has its claim's key as its id.
+INSERT_BATCH = """
+    INSERT INTO inventory_reservation
+        (id, key, stock_id, quantity, holder, scope, state, expires_at)
+    SELECT key, key, %(stock)s, quantity, holder, %(scope)s, 'held',
+        now() + make_interval(secs => %(seconds)s)
+    FROM unnest(%(keys)s::uuid[], %(holders)s::text[], %(quantities)s::int[])
+        AS claim (key, holder, quantity)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Units of a SKU that somebody wants from a pool."""
+
+    sku: str
+    quantity: int
+    pool: str = Stock.MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What there was instead of what was wanted."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Every want was met."""
+
+    reservations: list[Reservation]
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """Nothing was taken, because of these."""
+
+    shortages: list[Shortage]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchClaim:
+    """One claim of a batch: the reservation that it makes has `key` as its id, too."""
+
+    key: UUID
+    holder: str
+    quantity: int
+
+
+class BatchOutcome(StrEnum):
+    HELD = "held"
+    LIMIT_REACHED = "limit_reached"
+    SOLD_OUT = "sold_out"
+
+
+class _ShortError(Exception):
+    def __init__(self, shortages: list[Shortage]) -> None:
+        self.shortages = shortages
+
+
+def reserve(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> Held | Short:
+    """Hold all of `wants` for `seconds`, or nothing. The same key again returns what it holds already."""
+    for attempt in ("first", "after the dead are tidied away"):
+        existing = list(Reservation.objects.filter(key=key).select_related("stock"))
+        if existing:
+            return Held(existing)
+        try:
+            with transaction.atomic():
+                return Held(_hold(key=key, wants=wants, holder=holder, seconds=seconds))
+        except IntegrityError:
+            # The same key came twice at once, and the other one has just committed.
+            return Held(list(Reservation.objects.filter(key=key).select_related("stock")))
+        except _ShortError as short:
+            shortages = short.shortages
+            skus = [want.sku for want in wants]
+            if attempt == "first" and not expire(stock_ids=_stock_ids(skus)):
+                break
+    return Short(shortages)
+
+
+def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> list[Reservation]:
+    stocks: list[tuple[Stock, int]] = []
+    shortages: list[Shortage] = []
+    for want in sorted(wants, key=lambda want: (want.sku, want.pool)):
+        stock = Stock.objects.filter(sku=want.sku, pool=want.pool).first()
+        if stock is None or not _allocate(stock_id=stock.pk, units=want.quantity):
+            free = stock.available if stock else 0
+            shortages.append(Shortage(sku=want.sku, wanted=want.quantity, available=free))
+        else:
+            stocks.append((stock, want.quantity))
+    if shortages:
+        raise _ShortError(shortages)
+    StockMovement.objects.bulk_create(
+        StockMovement(
+            stock=stock,
+            kind=StockMovement.Kind.ALLOCATE,
+            allocated_change=quantity,
+            reservations=1,
+        )
+        for stock, quantity in stocks
+    )
+    return Reservation.objects.bulk_create(
+        Reservation(
+            key=key,
+            stock=stock,
+            quantity=quantity,
+            holder=holder,
+            expires_at=Now() + timedelta(seconds=seconds),
+        )
+        for stock, quantity in stocks
+    )
+
+
+def reserve_batch(
+    *, stock_id: int, scope: str, limit: int, claims: Sequence[BatchClaim], seconds: int
+) -> dict[UUID, BatchOutcome]:
+    """Settle many claims on one stock row, in order, at the cost of one hot-row lock.
+
+    At most `limit` units per holder within `scope`. Keys must be new: the caller weeds out what was
+    settled before, in the same transaction. Call `expire(stock_ids=...)` before it, in a transaction of
+    its own, to let dead holds go.
+
+    Returns:
+        The outcome of every claim, by key.
+    """
+    with transaction.atomic():
+        counted = holdings.count(
+            scope=scope, limit=limit, wanted=[(claim.holder, claim.quantity) for claim in claims]
+        )
+        within = list(compress(claims, counted))
+        taken = _take_in_order(stock_id=stock_id, claims=within)
+        outcomes = dict.fromkeys((claim.key for claim in claims), BatchOutcome.LIMIT_REACHED)
+        outcomes |= dict.fromkeys((claim.key for claim in within), BatchOutcome.SOLD_OUT)
+        outcomes |= dict.fromkeys((claim.key for claim in taken), BatchOutcome.HELD)
+        holdings.uncount(
+            [
+                (scope, claim.holder, claim.quantity)
+                for claim in within
+                if outcomes[claim.key] is BatchOutcome.SOLD_OUT
+            ]
+        )
+        if taken:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    INSERT_BATCH,
+                    {
+                        "stock": stock_id,
+                        "scope": scope,
+                        "seconds": seconds,
+                        "keys": [claim.key for claim in taken],
+                        "holders": [claim.holder for claim in taken],
+                        "quantities": [claim.quantity for claim in taken],
+                    },
+                )
+            StockMovement.objects.create(
+                stock_id=stock_id,
+                kind=StockMovement.Kind.ALLOCATE,
+                allocated_change=sum(claim.quantity for claim in taken),
+                reservations=len(taken),
+            )
+        return outcomes
+
+
+def confirm(*, reservation_ids: Iterable[UUID]) -> bool:
+    """Turn live holds into confirmed ones: all of them, or none and False. Repeating it is a success."""
+    with transaction.atomic():
+        rows = _locked(reservation_ids)
+        dead = _ids_held_past_time(rows)
+        if any(
+            row.state not in (State.HELD, State.CONFIRMED, State.CONSUMED) or row.pk in dead
+            for row in rows
+        ):
+            return False
+        _set_state([row for row in rows if row.state == State.HELD], State.CONFIRMED)
+        return bool(rows)
+
+
+def retake(*, reservation_ids: Iterable[UUID]) -> bool:
+    """Confirm reservations whose time is over, if their units can still be had: all of them, or none.
+
+    A dead hold that nobody has tidied still has its unit; one that was expired or released takes a free
+    unit, within the holder's limit.
+    """
+    try:
+        with transaction.atomic():
+            rows = _locked(reservation_ids)
+            gone = [row for row in rows if row.state in (State.EXPIRED, State.RELEASED)]
+            for row in gone:
+                if row.scope and not holdings.recount(
+                    scope=row.scope, holder=row.holder, units=row.quantity
+                ):
+                    raise _ShortError([])
+            for stock_id, units, count in _per_stock(gone):
+                if not _allocate(stock_id=stock_id, units=units):
+                    raise _ShortError([])
+                StockMovement.objects.create(
+                    stock_id=stock_id,
+                    kind=StockMovement.Kind.ALLOCATE,
+                    allocated_change=units,
+                    reservations=count,
+                    reason="taken again after its time",
+                )
+            _set_state(gone, State.CONFIRMED)
+            _set_state([row for row in rows if row.state == State.HELD], State.CONFIRMED)
+            return bool(rows)
+    except _ShortError:
+        return False
+
+
+def release(*, reservation_ids: Iterable[UUID], reason: str) -> int:
+    """Give held or confirmed units back, exactly once; return how many reservations that changed."""
+    with transaction.atomic():
+        rows = [row for row in _locked(reservation_ids) if row.state in Reservation.ALLOCATING]
+        _give_back(rows, state=State.RELEASED, reason=reason)
+        return len(rows)
+
+
+def consume(*, reservation_ids: Iterable[UUID]) -> int:
+    """The confirmed units left the building; return how many reservations that changed."""
+    with transaction.atomic():
+        rows = [row for row in _locked(reservation_ids) if row.state == State.CONFIRMED]
+        _set_state(rows, State.CONSUMED)
+        for stock_id, units, count in _per_stock(rows):
+            Stock.objects.filter(pk=stock_id).update(
+                on_hand=F("on_hand") - units,
+                allocated=F("allocated") - units,
+                version=F("version") + 1,
+                updated_at=Now(),
+            )
+            StockMovement.objects.create(
+                stock_id=stock_id,
+                kind=StockMovement.Kind.CONSUME,
+                on_hand_change=-units,
+                allocated_change=-units,
+                reservations=count,
+            )
+        return len(rows)
+
+
+def extend(*, reservation_ids: Iterable[UUID], seconds: int) -> bool:
+    """Give live holds `seconds` from now, if that is later than what they have: all of them, or none."""
+    with transaction.atomic():
+        rows = _locked(reservation_ids)
+        dead = _ids_held_past_time(rows)
+        if not rows or any(row.state != State.HELD or row.pk in dead for row in rows):
+            return False
+        Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
+            expires_at=Greatest(F("expires_at"), Now() + timedelta(seconds=seconds))
+        )
+        return True
+
+
+def expire(*, limit: int = 500, stock_ids: Sequence[int] | None = None) -> int:
+    """Tidy at most `limit` dead holds away, of all stock or of some; return how many there were.
+
+    Rows that somebody else works on (a payment being confirmed, another tidier) are skipped.
+    """
+    dead = Reservation.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+        state=State.HELD, expires_at__lte=Now()
+    )
+    if stock_ids is not None:
+        dead = dead.filter(stock_id__in=stock_ids)
+    with transaction.atomic():
+        rows = list(dead.order_by("expires_at")[:limit])
+        _give_back(rows, state=State.EXPIRED, reason="not paid in time")
+        return len(rows)
+
+
+def _locked(reservation_ids: Iterable[UUID]) -> list[Reservation]:
+    ids = list(reservation_ids)
+    return list(Reservation.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+
+
+def _ids_held_past_time(rows: Sequence[Reservation]) -> set[UUID]:
+    return set(
+        Reservation.objects.filter(
+            pk__in=[row.pk for row in rows], state=State.HELD, expires_at__lte=Now()
+        ).values_list("pk", flat=True)
+    )
+
+
+def _stock_ids(skus: Sequence[str]) -> list[int]:
+    return list(Stock.objects.filter(sku__in=skus).values_list("pk", flat=True))
+
+
+def _set_state(rows: Sequence[Reservation], state: State) -> None:
+    if rows:
+        Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
+            state=state, settled_at=Now()
+        )
+
+
+def _per_stock(rows: Sequence[Reservation]) -> list[tuple[int, int, int]]:
+    """(stock id, units, reservations) for each stock row, in the order in which rows are taken."""
+    units: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
+    for row in rows:
+        units[row.stock_id] += row.quantity
+        counts[row.stock_id] += 1
+    return [(stock_id, units[stock_id], counts[stock_id]) for stock_id in sorted(units)]
+
+
+def _allocate(*, stock_id: int, units: int) -> bool:
+    return bool(
+        Stock.objects.filter(pk=stock_id, on_hand__gte=F("allocated") + units).update(
+            allocated=F("allocated") + units, version=F("version") + 1, updated_at=Now()
+        )
+    )
+
+
+def _take_in_order(*, stock_id: int, claims: Sequence[BatchClaim]) -> list[BatchClaim]:
+    """Allocate for all claims, or for those that fit, first come first."""
+    if not claims:
+        return []
+    if _allocate(stock_id=stock_id, units=sum(claim.quantity for claim in claims)):
+        return list(claims)
+    stock = Stock.objects.select_for_update().get(pk=stock_id)
+    fitting: list[BatchClaim] = []
+    left = stock.available
+    for claim in claims:
+        if claim.quantity <= left:
+            fitting.append(claim)
+            left -= claim.quantity
+    if fitting:
+        _allocate(stock_id=stock_id, units=stock.available - left)
+    return fitting
+
+
+def _give_back(rows: Sequence[Reservation], *, state: State, reason: str) -> None:
+    if not rows:
+        return
+    _set_state(rows, state)
+    holdings.uncount([(row.scope, row.holder, row.quantity) for row in rows if row.scope])
+    for stock_id, units, count in _per_stock(rows):
+        Stock.objects.filter(pk=stock_id).update(
+            allocated=F("allocated") - units, version=F("version") + 1, updated_at=Now()
+        )
+        StockMovement.objects.create(
+            stock_id=stock_id,
+            kind=StockMovement.Kind.CANCEL,
+            allocated_change=-units,
+            reservations=count,
+            reason=reason[:200],
+        )

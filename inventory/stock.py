@@ -1,0 +1,117 @@
+"""Units that come in, go missing, and move between pools. Promises are made in `reservations`."""
+
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from inventory.models import Stock, StockMovement
+
+
+class NotEnoughStock(Exception):
+    """There are fewer free units than this needs."""
+
+    def __init__(self, *, sku: str, pool: str, available: int, wanted: int) -> None:
+        self.sku, self.pool, self.available, self.wanted = sku, pool, available, wanted
+        super().__init__(
+            f"{sku} has {available} free unit{'' if available == 1 else 's'} in {pool}; "
+            f"{wanted} would be needed."
+        )
+
+
+def available(*, skus: Iterable[str], pool: str = Stock.MAIN) -> dict[str, int]:
+    """Units that can be promised now, per SKU; 0 for a SKU without stock.
+
+    Held reservations past their time are dead and count as free here, whether or not they were tidied.
+    """
+    skus = list(skus)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT stock.sku, stock.on_hand - stock.allocated + coalesce(dead.units, 0)
+            FROM inventory_stock stock
+            LEFT JOIN LATERAL (
+                SELECT sum(quantity)::int AS units FROM inventory_reservation
+                WHERE stock_id = stock.id AND state = 'held' AND expires_at <= now()
+            ) dead ON true
+            WHERE stock.pool = %s AND stock.sku = ANY(%s)
+            """,
+            [pool, skus],
+        )
+        return dict.fromkeys(skus, 0) | dict(cursor.fetchall())
+
+
+def receive(*, sku: str, quantity: int, pool: str = Stock.MAIN, reason: str = "") -> Stock:
+    """Add units that arrived; the stock row is made when it is new."""
+    if quantity < 0:
+        raise ValueError("Units received cannot be negative.")
+    with transaction.atomic():
+        stock, _ = Stock.objects.get_or_create(sku=sku, pool=pool)
+        _change(stock=stock, change=quantity, kind=StockMovement.Kind.RECEIVE, reason=reason)
+        stock.refresh_from_db()
+        return stock
+
+
+def adjust(*, sku: str, change: int, reason: str, pool: str = Stock.MAIN) -> None:
+    """Correct the count by `change` units (shrinkage is negative).
+
+    Raises:
+        NotEnoughStock: fewer units would be on hand than are promised.
+    """
+    with transaction.atomic():
+        stock = Stock.objects.get(sku=sku, pool=pool)
+        _change(stock=stock, change=change, kind=StockMovement.Kind.ADJUST, reason=reason)
+
+
+def transfer(*, sku: str, quantity: int, source: str, target: str, reason: str) -> Stock:
+    """Move free units from one pool to another and return the target row.
+
+    Raises:
+        NotEnoughStock: the source has fewer free units.
+    """
+    with transaction.atomic():
+        rows = {
+            pool: Stock.objects.get_or_create(sku=sku, pool=pool)[0]
+            for pool in sorted((source, target))
+        }
+        for pool, row in sorted(rows.items()):
+            _change(
+                stock=row,
+                change=-quantity if pool == source else quantity,
+                kind=StockMovement.Kind.TRANSFER,
+                reason=reason,
+            )
+        rows[target].refresh_from_db()
+        return rows[target]
+
+
+def return_free_units(*, sku: str, source: str, reason: str) -> int:
+    """Move whatever is free in `source` to the main pool; return how many units that was.
+
+    Repeating it moves what came free since, so no unit is moved twice. When somebody takes a unit between
+    the look and the move, nothing moves; the next call finds the rest.
+    """
+    free = sum(row.available for row in Stock.objects.filter(sku=sku, pool=source))
+    if free == 0:
+        return 0
+    try:
+        transfer(sku=sku, quantity=free, source=source, target=Stock.MAIN, reason=reason)
+    except NotEnoughStock:
+        return 0
+    return free
+
+
+def _change(*, stock: Stock, change: int, kind: StockMovement.Kind, reason: str) -> None:
+    changed = Stock.objects.filter(pk=stock.pk, on_hand__gte=F("allocated") - change).update(
+        on_hand=F("on_hand") + change, version=F("version") + 1, updated_at=Now()
+    )
+    if not changed:
+        stock.refresh_from_db()
+        raise NotEnoughStock(
+            sku=stock.sku, pool=stock.pool, available=stock.available, wanted=-change
+        )
+    if change:
+        StockMovement.objects.create(
+            stock=stock, kind=kind, on_hand_change=change, reason=reason[:200]
+        )
