@@ -107,7 +107,7 @@ env: .venv/installed
 	@[ -x $(uv) ] || $(MAKE) $(uv)
 	@echo "Installing into .venv ..."
 	@$(py) -c '' 2>/dev/null || $(uv) venv --quiet --clear --python "$$(var/bootstrap/bin/python -c 'import sys; print(sys._base_executable)')" .venv
-	@$(uv) pip sync --quiet --require-hashes --python $(py) requirements-dev.lock
+	@$(uv) pip sync --quiet --compile-bytecode --require-hashes --python $(py) requirements-dev.lock
 	@touch $@
 
 $(uv):
