@@ -1,0 +1,62 @@
+"""How long each route goes on answering while the load grows. Every named route is declared here."""
+
+from functools import cache
+
+from flashsale.shedding import Priority
+
+#: Routes by name. What is optional here must be missed by nobody who buys.
+ROUTES = {
+    "shop:home": Priority.BROWSING,
+    "shop:search": Priority.BROWSING,
+    "shop:category": Priority.BROWSING,
+    "shop:product": Priority.BROWSING,
+    "shop:product-reviews": Priority.OPTIONAL,
+    "shop:product-related": Priority.OPTIONAL,
+    "shop:cart": Priority.ESSENTIAL,
+    "shop:cart-add": Priority.ESSENTIAL,
+    "shop:cart-update": Priority.ESSENTIAL,
+    "shop:cart-remove": Priority.ESSENTIAL,
+    "shop:checkout": Priority.CHECKOUT,
+    "shop:order": Priority.CHECKOUT,
+    "shop:order-pay": Priority.CHECKOUT,
+    "shop:order-cancel": Priority.CHECKOUT,
+    "shop:account": Priority.ESSENTIAL,
+    "shop:addresses": Priority.ESSENTIAL,
+    "shop:address-new": Priority.ESSENTIAL,
+    "shop:address-edit": Priority.ESSENTIAL,
+    "shop:address-delete": Priority.ESSENTIAL,
+    "shop:details": Priority.ESSENTIAL,
+    "flashsale:purchase": Priority.CHECKOUT,
+    "flashsale:purchase-release": Priority.CHECKOUT,
+    "flashsale:purchase-checkout": Priority.CHECKOUT,
+    "api:purchase": Priority.CHECKOUT,
+    "api:purchase-order": Priority.CHECKOUT,
+    "api:sale": Priority.ESSENTIAL,
+    "api:sales": Priority.ESSENTIAL,
+    "api:sale-line": Priority.ESSENTIAL,
+    "api:sale-ticket": Priority.ESSENTIAL,
+    "api:sale-admission": Priority.ESSENTIAL,
+    "api:sale-purchases": Priority.CHECKOUT,
+}
+#: Routes by how their name begins, for those that are not named above.
+FAMILIES = {
+    "admin:": Priority.ALWAYS,
+    "flashsale:": Priority.ESSENTIAL,
+    "account_": Priority.ESSENTIAL,
+    "mfa_": Priority.ALWAYS,
+}
+#: A route without a name (media files in development).
+UNNAMED = Priority.BROWSING
+
+
+@cache
+def priority_of(name: str) -> Priority:
+    """The priority of a route by its `view_name`."""
+    return declared(name) or UNNAMED
+
+
+def declared(name: str) -> Priority | None:
+    """The declared priority of a named route; None when there is none, which a test finds."""
+    if name in ROUTES:
+        return ROUTES[name]
+    return next((FAMILIES[start] for start in FAMILIES if name.startswith(start)), None)

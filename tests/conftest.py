@@ -1,0 +1,36 @@
+"""What every test has: real PostgreSQL and Redis (see `tests.environment`), emptied between tests."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+from pytest_django import DjangoDbBlocker
+
+from flashsale import sales
+from tests.stack import Stack, running_stack
+
+
+@pytest.fixture(autouse=True)
+def empty_redis(request: pytest.FixtureRequest) -> None:
+    """Redis starts empty, and no process copy of a sale outlives its test."""
+    sales.forget_copies()
+    if "stack" not in request.fixturenames:
+        for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def files_of_this_test(tmp_path_factory: pytest.TempPathFactory, settings: object) -> None:
+    settings.MEDIA_ROOT = tmp_path_factory.getbasetemp() / "media"  # type: ignore[attr-defined]  # pytest-django's wrapper
+
+
+@pytest.fixture(scope="module")
+def stack(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
+    """A running shop: web server, worker and beat on this process's test databases.
+
+    The tests of a module share it and make rows of their own; the database is emptied when it stops.
+    """
+    with django_db_blocker.unblock(), running_stack() as stack:
+        yield stack
