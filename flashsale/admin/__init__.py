@@ -1,0 +1,5 @@
+"""The back office of the front door, one module a subject."""
+
+from flashsale.admin import load, sales
+
+__all__ = ["load", "sales"]

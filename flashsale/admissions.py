@@ -1,0 +1,69 @@
+"""Admissions: a served ticket is traded for a short time inside, counted against the sale's cap.
+
+When Redis is away: nobody is let in (`redis.RedisError` reaches the caller); those who are in keep a signed
+admission that needs no Redis to be read.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from flashsale import line, store
+from flashsale.gate import milliseconds
+from flashsale.keys import key
+from flashsale.sales import Phase, SaleInfo, phase_by_clock
+from flashsale.tickets import Ticket, sign_admission
+
+#: Seconds after which somebody who was sent away is asked to come again.
+RETRY_SECONDS = 2
+#: Seconds at the most that somebody far behind in the line is asked to wait before asking again.
+LONGEST_RETRY_SECONDS = 60
+
+
+class NoEntry(StrEnum):
+    TOO_EARLY = "too_early"
+    FULL = "full"
+    ALL_HELD = "all_held"
+    NOT_OPEN = "not_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    admission: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentAway:
+    reason: NoEntry
+    retry_seconds: int
+
+
+def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Admitted | SentAway:
+    """Trade a ticket for an admission. The place is worked out here; what the browser says is no matter."""
+    if phase_by_clock(sale, now=now) is not Phase.OPEN:
+        return SentAway(NoEntry.NOT_OPEN, RETRY_SECONDS)
+    where = line.position(
+        sale, ticket=ticket, shopper=shopper, document=line.document(sale, now=now), now=now
+    )
+    if not where.is_served:
+        wait = int(where.wait_seconds or RETRY_SECONDS)
+        return SentAway(NoEntry.TOO_EARLY, min(max(wait, 1), LONGEST_RETRY_SECONDS))
+    ends = now + timedelta(seconds=sale.admission_seconds)
+    outcome, ends_ms = store.script("admit")(
+        keys=[key(sale.id, "active"), key(sale.id, "entered"), key(sale.id, "gate")],
+        args=[milliseconds(now), milliseconds(ends), str(shopper), sale.admission_cap],
+    )
+    if outcome not in ("admitted", "again"):
+        return SentAway(NoEntry(outcome), RETRY_SECONDS)
+    expires_at = datetime.fromtimestamp(int(ends_ms) // 1000, tz=UTC)
+    return Admitted(
+        admission=sign_admission(sale_id=sale.id, shopper=shopper, expires_at=expires_at),
+        expires_at=expires_at,
+    )
+
+
+def leave(sale: SaleInfo, *, shopper: UUID) -> None:
+    """Give the place inside back."""
+    store.client().zrem(key(sale.id, "active"), str(shopper))

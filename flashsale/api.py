@@ -1,0 +1,434 @@
+"""The sale's part of the JSON API. `line/` and the POST routes read neither session nor user row."""
+
+import json
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from flashsale import admissions, line, purchases, sales, tickets
+from flashsale.admissions import Admitted, NoEntry
+from flashsale.limits import BUY_LIMITS, LINE_LIMITS
+from flashsale.models import Purchase, Sale
+from flashsale.purchases import Accepted, Refusal, State
+from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
+from flashsale.shoppers import Shopper, ShopperAuthentication
+from flashsale.showing import PurchaseView, show_purchase, show_queued
+from flashsale.tasks import drain_purchases
+from flashsale.views import REFUSALS, keep_admission
+from shop.problems import Problem
+from shop.ratelimits import Limit, enforce
+
+VISIBLE = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
+#: Seconds after which a client that met a busy moment may try again.
+BUSY_RETRY_SECONDS = 1
+
+
+class SaleItemSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    price = serializers.DecimalField(max_digits=10, decimal_places=2)
+    compare_at_price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
+    currency = serializers.CharField()
+    units_left = serializers.IntegerField()
+    limit = serializers.IntegerField()
+
+
+class SaleSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    phase = serializers.ChoiceField(choices=[p.value for p in Phase if p is not Phase.DRAFT])
+    opens_at = serializers.DateTimeField()
+    closes_at = serializers.DateTimeField()
+    lobby_opens_at = serializers.DateTimeField()
+    queue_mode = serializers.ChoiceField(choices=Sale.QueueMode.choices)
+    items = SaleItemSerializer(many=True)
+
+    def to_representation(self, instance: Sale) -> dict[str, Any]:
+        info = describe(instance)
+        units = count_units(info)
+        now = timezone.now()
+        return {
+            "slug": info.slug,
+            "name": info.name,
+            "phase": phase(info, now=now, units_left=units.left, units_held=units.held),
+            "opens_at": info.opens_at.isoformat(),
+            "closes_at": info.closes_at.isoformat(),
+            "lobby_opens_at": info.lobby_opens_at.isoformat(),
+            "queue_mode": info.queue_mode,
+            "items": [
+                {
+                    "id": item.id,
+                    "sku": item.sku,
+                    "name": item.name,
+                    "price": str(item.price),
+                    "compare_at_price": item.compare_at_price and str(item.compare_at_price),
+                    "currency": settings.CURRENCY,
+                    "units_left": units.left_by_item[item.id],
+                    "limit": info.limit,
+                }
+                for item in info.items
+            ],
+        }
+
+
+class SaleList(ListAPIView[Sale]):
+    """Sales, the next to open last."""
+
+    serializer_class = SaleSerializer
+    authentication_classes = ()
+    queryset = VISIBLE.order_by("-opens_at")
+
+
+class SaleDetail(APIView):
+    authentication_classes = ()
+
+    @extend_schema(responses=SaleSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """One sale with its items."""
+        sale = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(slug=slug).first()
+        if sale is None:
+            raise Http404
+        return Response(SaleSerializer(sale).data)
+
+
+@require_safe
+def line_document(request: HttpRequest, slug: str) -> HttpResponse:
+    """The line document: the same bytes for everybody; a CDN or nginx may answer for a second."""
+    sale = _sale_or_404(slug)
+    response = HttpResponse(
+        json.dumps(line.document(sale, now=timezone.now())), content_type="application/json"
+    )
+    response["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+class ServingSerializer(serializers.Serializer[Any]):
+    base = serializers.FloatField()
+    rate = serializers.FloatField()
+    at = serializers.FloatField(help_text="Seconds since the epoch.")
+    until = serializers.FloatField(help_text="Seconds since the epoch.")
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    phase = serializers.CharField()
+    opens_at = serializers.DateTimeField()
+    closes_at = serializers.DateTimeField()
+    now = serializers.DateTimeField()
+    seed_commitment = serializers.CharField()
+    seed = serializers.CharField(allow_null=True)
+    draw_size = serializers.IntegerField(allow_null=True)
+    serving = ServingSerializer()
+    waiting = serializers.IntegerField()
+    units_left = serializers.IntegerField()
+    units_held = serializers.IntegerField()
+
+
+class LineDocument(APIView):
+    authentication_classes = ()
+
+    @extend_schema(responses=LineSerializer)
+    def get(self, request: Request, slug: str) -> HttpResponse:
+        """What is being served: `base + rate * (min(t, until) - at)`."""
+        return line_document(request._request, slug)
+
+
+class TicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField()
+    place = serializers.IntegerField(allow_null=True)
+    ahead = serializers.IntegerField(allow_null=True)
+    estimated_wait_seconds = serializers.FloatField(allow_null=True)
+
+
+class JoinSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(
+        required=False, max_length=300, help_text="A ticket you have, to keep its place."
+    )
+
+
+class AskSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(max_length=300)
+
+
+class AdmissionSerializer(serializers.Serializer[Any]):
+    admission = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class BuySerializer(serializers.Serializer[Any]):
+    admission = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, max_length=300
+    )
+    item = serializers.IntegerField(min_value=1, max_value=2**62)
+    quantity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
+
+
+class AcceptedSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+    url = serializers.CharField()
+
+
+class PurchaseSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    reason = serializers.CharField(allow_null=True)
+    hold_expires_at = serializers.DateTimeField(allow_null=True)
+    checkout_url = serializers.CharField(allow_null=True)
+    order = serializers.CharField(allow_null=True)
+
+
+class ShopperView(APIView):
+    """A route for shoppers, known by their signed cookie or their token."""
+
+    authentication_classes = (ShopperAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    #: What counts against whom; nothing where nothing is changed.
+    limits: tuple[Limit, ...] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.limits and request.method == "POST":
+            enforce(request=request._request, name=type(self).__name__, limits=self.limits)
+
+    @property
+    def shopper(self) -> UUID:
+        return cast(Shopper, self.request.user).id
+
+
+class TicketView(ShopperView):
+    limits = LINE_LIMITS
+
+    @extend_schema(request=JoinSerializer, responses={201: TicketSerializer, 200: TicketSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        """Join the line; again: the same place."""
+        sale = _sale_or_404(slug)
+        now = timezone.now()
+        form = JoinSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        brought = form.validated_data.get("ticket") or request.COOKIES.get(f"ticket-{sale.id}")
+        proven = _read_ticket(brought, sale, self.shopper) if brought else None
+        try:
+            joined = line.join(sale, shopper=self.shopper, now=now, proven=proven)
+        except line.CannotJoin as error:
+            raise Problem(
+                status=409,
+                code="not_open",
+                detail=f"The line of this sale is not open: it is {error.args[0]}.",
+            ) from error
+        except redis.RedisError as error:
+            raise _busy() from error
+        where = line.position(
+            sale,
+            ticket=joined.ticket,
+            shopper=self.shopper,
+            document=line.document(sale, now=now),
+            now=now,
+        )
+        ticket = tickets.sign_ticket(joined.ticket, sale_id=sale.id, shopper=self.shopper)
+        answer = {
+            "ticket": ticket,
+            "place": where.place,
+            "ahead": where.ahead,
+            "estimated_wait_seconds": where.wait_seconds,
+        }
+        return Response(answer, status=201 if joined.is_new else 200)
+
+
+class AdmissionView(ShopperView):
+    limits = LINE_LIMITS
+
+    @extend_schema(request=AskSerializer, responses={201: AdmissionSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        """Trade a served ticket for an admission; 425 when it is too early, 429 when it is full."""
+        sale = _sale_or_404(slug)
+        form = AskSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        ticket = _read_ticket(form.validated_data["ticket"], sale, self.shopper)
+        try:
+            result = admissions.enter(sale, shopper=self.shopper, ticket=ticket, now=timezone.now())
+        except redis.RedisError as error:
+            raise _busy() from error
+        if isinstance(result, Admitted):
+            answer = {"admission": result.admission, "expires_at": result.expires_at.isoformat()}
+            response = Response(answer, status=201)
+            keep_admission(response, sale, result, secure=request.is_secure())
+            return response
+        status, detail = {
+            NoEntry.TOO_EARLY: (425, "It is not your turn yet. You keep your place."),
+            NoEntry.FULL: (429, "As many shoppers as fit are inside. You keep your place."),
+            NoEntry.ALL_HELD: (429, "Every unit is held. Some may come back; you keep your place."),
+            NoEntry.NOT_OPEN: (409, "The sale is not open."),
+        }[result.reason]
+        raise Problem(
+            status=status, code=result.reason, detail=detail, retry_after=result.retry_seconds
+        )
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        """Leave: give the place inside back."""
+        try:
+            admissions.leave(_sale_or_404(slug), shopper=self.shopper)
+        except redis.RedisError as error:
+            raise _busy() from error
+        return Response(status=204)
+
+
+class BuyView(ShopperView):
+    limits = BUY_LIMITS
+
+    @extend_schema(
+        request=BuySerializer,
+        responses={202: AcceptedSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                location=OpenApiParameter.HEADER,
+                description="Names the attempt: repeating it is the same purchase.",
+            )
+        ],
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Claim units. 202: queued; ask `url` what became of it. 409: a definite no."""
+        sale = _sale_or_404(slug)
+        now = timezone.now()
+        form = BuySerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        if sale.has_line and sales.phase_by_clock(sale, now=now) is Phase.OPEN:
+            brought = form.validated_data.get("admission") or request.COOKIES.get(
+                f"admission-{sale.id}", ""
+            )
+            _check_admission(brought, sale, self.shopper, now)
+        result = purchases.buy(
+            sale=sale,
+            shopper=self.shopper,
+            item=form.validated_data["item"],
+            quantity=form.validated_data["quantity"],
+            attempt=_attempt(request),
+            now=now,
+        )
+        if isinstance(result, Accepted):
+            if result.ring:
+                drain_purchases.delay(sale.id)
+            url = reverse("api:purchase", args=[result.purchase])
+            answer = {"id": result.purchase, "state": State.QUEUED, "url": url}
+            return Response(answer, status=202, headers={"Location": url})
+        if result.reason is Refusal.BUSY:
+            raise _busy()
+        _, text = REFUSALS[result.reason]
+        status = 404 if result.reason is Refusal.UNKNOWN_ITEM else 409
+        raise Problem(
+            status=status,
+            code=result.reason,
+            detail=text,
+            purchase=result.purchase and str(result.purchase),
+        )
+
+
+class PurchaseDetail(ShopperView):
+    @extend_schema(responses=PurchaseSerializer)
+    def get(self, request: Request, purchase_id: UUID) -> Response:
+        """What became of a purchase."""
+        purchase = purchases.find(purchase_id, shopper=self.shopper)
+        if purchase is not None:
+            return Response(_purchase_json(show_purchase(purchase)))
+        if purchases.sale_of_queued(purchase_id, shopper=self.shopper) is None:
+            raise Http404
+        return Response(_purchase_json(show_queued(purchase_id)))
+
+    @extend_schema(request=None, responses={200: PurchaseSerializer})
+    def delete(self, request: Request, purchase_id: UUID) -> Response:
+        """Let the hold go; again: the same answer."""
+        purchase = _own_purchase(purchase_id, self.shopper)
+        if not purchases.release(purchase):
+            purchase.refresh_from_db()
+            if purchases.state_of(purchase) is State.PAID:
+                raise Problem(
+                    status=409, code="already_paid", detail="It is paid: cancel the order instead."
+                )
+        return Response(_purchase_json(show_purchase(_own_purchase(purchase_id, self.shopper))))
+
+
+def _purchase_json(view: PurchaseView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "state": view.state,
+        "reason": view.reason or None,
+        "hold_expires_at": view.hold_expires_at and view.hold_expires_at.isoformat(),
+        "checkout_url": view.checkout_url,
+        "order": view.order,
+    }
+
+
+def _own_purchase(purchase_id: UUID, shopper: UUID) -> Purchase:
+    purchase = purchases.find(purchase_id, shopper=shopper)
+    if purchase is None:
+        if purchases.sale_of_queued(purchase_id, shopper=shopper):
+            raise Problem(
+                status=409,
+                code="queued",
+                detail="It waits in the queue: try again in a moment.",
+                retry_after=1,
+            )
+        raise Http404
+    return purchase
+
+
+def _sale_or_404(slug: str) -> SaleInfo:
+    sale = sales.find(slug)
+    if sale is None:
+        raise Http404
+    return sale
+
+
+def _read_ticket(value: str, sale: SaleInfo, shopper: UUID) -> tickets.Ticket:
+    try:
+        return tickets.read_ticket(value, sale_id=sale.id, shopper=shopper)
+    except tickets.NotValid as error:
+        raise Problem(
+            status=403,
+            code="ticket_not_valid",
+            detail="This ticket is not yours, or not for this sale.",
+        ) from error
+
+
+def _check_admission(value: str, sale: SaleInfo, shopper: UUID, now: datetime) -> None:
+    try:
+        tickets.read_admission(value, sale_id=sale.id, shopper=shopper, now=now)
+    except tickets.NotValid as error:
+        raise Problem(
+            status=403,
+            code="admission_not_valid",
+            detail="An admission of your own that has not run out is needed: trade your ticket for one.",
+        ) from error
+
+
+def _attempt(request: Request) -> str:
+    attempt = request.headers.get("Idempotency-Key", "")
+    if len(attempt) > 200:
+        raise Problem(status=400, code="idempotency_key_too_long", detail="At most 200 characters.")
+    return attempt
+
+
+def _busy() -> Problem:
+    return Problem(
+        status=503,
+        code="busy",
+        detail="We could not do this just now, and nothing was taken. Please try again.",
+        retry_after=BUSY_RETRY_SECONDS,
+    )

@@ -1,0 +1,98 @@
+"""The gate: units that may still be claimed, in Redis. Claims lower it; only `sync` sets it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from flashsale import store
+from flashsale.keys import ALL as ALL_KEYS
+from flashsale.keys import KEEP_SECONDS, key
+from flashsale.sales import Phase, SaleInfo, count_units, phase_by_clock
+
+#: Milliseconds for which one ring of the doorbell counts; a ring that was lost is rung again after it.
+BELL_MILLISECONDS = 2000
+#: Times that `sync` reads again when batches keep settling in between; the beat tries again anyway.
+SYNC_TRIES = 5
+
+
+class Answer(StrEnum):
+    """What the claim script says; see `scripts/claim.lua`."""
+
+    QUEUED = "queued"
+    AGAIN = "again"
+    LIMIT_REACHED = "limit_reached"
+    SOLD_OUT = "sold_out"
+    NOT_OPEN = "not_open"
+    UNKNOWN_ITEM = "unknown_item"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    answer: Answer
+    purchase: UUID | None
+    ring: bool
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def claim(
+    *, sale_id: int, shopper: UUID, item: int, quantity: int, purchase: UUID, now: datetime
+) -> Claimed:
+    """Lower the gate and queue the claim, or say why not.
+
+    Raises:
+        redis.RedisError: Redis is away, and whether it took the claim is unknown; repeating is safe.
+    """
+    keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active", "bell")]
+    answer, about, ring = store.script("claim")(
+        keys=keys,
+        args=[milliseconds(now), str(shopper), item, quantity, str(purchase), BELL_MILLISECONDS],
+    )
+    return Claimed(answer=Answer(answer), purchase=UUID(about) if about else None, ring=bool(ring))
+
+
+def acknowledge(*, sale_id: int, group: str, stream_ids: Sequence[str]) -> int:
+    """Take settled claims out of the purchase queue; return how many were still in it."""
+    keys = [key(sale_id, "claims"), key(sale_id, "gate")]
+    return int(store.script("ack")(keys=keys, args=[group, *stream_ids]))
+
+
+def sync(sale: SaleInfo, *, now: datetime) -> bool:
+    """Set the gate to what PostgreSQL has free minus the claims in the queue; False: try again later."""
+    redis = store.client()
+    keys = [key(sale.id, "gate"), key(sale.id, "claims")]
+    for _ in range(SYNC_TRIES):
+        acks = redis.hget(keys[0], "acks") or "0"
+        units = count_units(sale)
+        # The script compares the clock with both ends, so the gate may be set before the opening.
+        shut = phase_by_clock(sale, now=now) in (Phase.PAUSED, Phase.ENDED, Phase.CANCELLED)
+        free = [part for item in sale.items for part in (item.id, units.left_by_item[item.id])]
+        args = [acks, "closed" if shut else "open"]
+        args += [milliseconds(sale.opens_at), milliseconds(sale.closes_at), sale.limit, *free]
+        if store.script("sync")(keys=keys, args=args):
+            return True
+    return False
+
+
+def record_of(*, sale_id: int, shopper: UUID) -> str | None:
+    """What the gate remembers of a shopper: "units purchase purchase ...", or None."""
+    record = store.client().hget(key(sale_id, "takers"), str(shopper))
+    return str(record) if record is not None else None
+
+
+def forget(*, sale_id: int, shopper: UUID, record: str) -> bool:
+    """Forget a shopper whose claims all ended, unless something was added since `record` was read."""
+    return bool(store.script("forget")(keys=[key(sale_id, "takers")], args=[str(shopper), record]))
+
+
+def let_keys_expire(sale_id: int) -> None:
+    """A sale is over: its keys go away by themselves."""
+    pipeline = store.client().pipeline(transaction=False)
+    for name in ALL_KEYS:
+        pipeline.expire(key(sale_id, name), KEEP_SECONDS)
+    pipeline.execute()

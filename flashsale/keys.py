@@ -1,0 +1,44 @@
+"""Names of a sale's keys in Redis. One hash tag a sale, so that they share a slot of Redis Cluster.
+
+When Redis is away: claims and admissions answer "busy"; the line document stands still; nothing is lost,
+because `recovery` rebuilds all of it from PostgreSQL and the signed tickets.
+"""
+
+from typing import Literal
+
+Name = Literal[
+    "gate",  # hash: state, opens, closes (ms), limit, acks, free:<item>
+    "takers",  # hash: shopper -> "units purchase purchase ..."
+    "claims",  # stream: the purchase queue
+    "bell",  # string with TTL: a drain was asked for
+    "active",  # sorted set: shopper -> end of the admission (ms)
+    "entered",  # counter: admissions given so far
+    "entrants",  # HyperLogLog: how many joined in the lobby
+    "seen",  # bits: a Bloom filter of who joined in the lobby
+    "numbers",  # hash: shopper -> number, for those who joined when order counts
+    "last",  # counter: the last of those numbers
+    "line",  # string: the line document
+    "controller",  # string: what the controller remembers
+]
+
+#: Seconds that a sale's keys are kept after its end: long enough to look into them the next day.
+KEEP_SECONDS = 2 * 24 * 3600
+
+ALL: tuple[Name, ...] = (
+    "gate",
+    "takers",
+    "claims",
+    "bell",
+    "active",
+    "entered",
+    "entrants",
+    "seen",
+    "numbers",
+    "last",
+    "line",
+    "controller",
+)
+
+
+def key(sale_id: int, name: Name) -> str:
+    return f"{{sale:{sale_id}}}:{name}"

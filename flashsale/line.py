@@ -1,0 +1,250 @@
+"""The line: the lobby's draw, numbers for those who come later, and the document that everybody polls.
+
+A shopper's place in the draw is `1 + floor(SHA-256(seed ":" shopper) * entrants / 2**256)`; entrants is a
+HyperLogLog's count (Flajolet et al., 2007; standard error 0.81 %), so two shoppers may share a place and nobody
+can choose theirs. The lobby costs half a megabyte whatever its size: the place is worked out and not stored, a
+ticket proves it, and a Bloom filter lets those who come back without their ticket find it again.
+
+When Redis is away: nobody can join or enter, the document is made from PostgreSQL and stands still.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import redis
+from django.utils import timezone
+
+from flashsale import gate, store
+from flashsale.controller import Inputs, Memory, Serving, decide
+from flashsale.keys import key
+from flashsale.models import LineState
+from flashsale.sales import (
+    Phase,
+    QueueMode,
+    SaleInfo,
+    count_units,
+    phase,
+    phase_by_clock,
+)
+from flashsale.tickets import Ticket
+
+#: Bits of the Bloom filter as a power of two (512 KB), and bits set a shopper.
+SEEN_BITS, SEEN_HASHES = 22, 8
+#: Entrants up to which the filter takes at most one newcomer in 500 for somebody who was in the lobby.
+#: In a larger crowd only a ticket proves it.
+SEEN_TRUSTED = 300_000
+
+#: Phases in which a shopper may join. A pause does not send anybody away.
+JOINABLE = (Phase.LOBBY, Phase.OPEN, Phase.PAUSED)
+
+
+class CannotJoin(Exception):
+    """The line of this sale is not open; the argument is the phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    ticket: Ticket
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a shopper stands. `place` is None until the draw; `wait_seconds` None while nobody can say."""
+
+    place: int | None
+    ahead: int | None
+    is_served: bool
+    wait_seconds: float | None
+
+
+def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None = None) -> Joined:
+    """Join the line, or find the place that the shopper has. `proven` is a ticket that they brought.
+
+    Raises:
+        CannotJoin: too early, over, or a sale without a line.
+        redis.RedisError: Redis is away.
+    """
+    now_phase = phase_by_clock(sale, now=now)
+    if now_phase not in JOINABLE or not sale.has_line:
+        raise CannotJoin(now_phase)
+    if proven is not None and proven.is_draw:
+        return Joined(ticket=proven, is_new=False)
+    if proven is None and sale.queue_mode == QueueMode.DRAW:
+        if now < sale.opens_at:
+            is_new = store.script("lobby")(
+                keys=[key(sale.id, "entrants"), key(sale.id, "seen")],
+                args=[str(shopper), *_seen_bits(shopper)],
+            )
+            return Joined(ticket=Ticket(number=None), is_new=bool(is_new))
+        if _was_in_lobby(sale, shopper):
+            return Joined(ticket=Ticket(number=None), is_new=False)
+    number, is_new = store.script("join")(
+        keys=[key(sale.id, "numbers"), key(sale.id, "last")],
+        args=[str(shopper), proven.number or 0 if proven else 0],
+    )
+    return Joined(ticket=Ticket(number=number), is_new=bool(is_new))
+
+
+def _seen_bits(shopper: UUID) -> list[int]:
+    digest = hashlib.sha256(shopper.bytes).digest()
+    words = (digest[start : start + 4] for start in range(0, 4 * SEEN_HASHES, 4))
+    return [int.from_bytes(word, "big") % 2**SEEN_BITS for word in words]
+
+
+def _was_in_lobby(sale: SaleInfo, shopper: UUID) -> bool:
+    pipeline = store.client().pipeline(transaction=False)
+    for bit in _seen_bits(shopper):
+        pipeline.getbit(key(sale.id, "seen"), bit)
+    pipeline.pfcount(key(sale.id, "entrants"))
+    *bits, entrants = pipeline.execute()
+    return all(bits) and entrants <= SEEN_TRUSTED
+
+
+def drawn_place(*, seed: str, shopper: UUID, draw_size: int) -> int:
+    """A place of the draw, 1 to `draw_size`; see the module's docstring."""
+    digest = hashlib.sha256(f"{seed}:{shopper}".encode()).digest()
+    return 1 + (int.from_bytes(digest, "big") * draw_size >> 256)
+
+
+def position(
+    sale: SaleInfo, *, ticket: Ticket, shopper: UUID, document: dict[str, Any], now: datetime
+) -> Position:
+    """Work a shopper's position out of their ticket and the line document, as a browser would."""
+    draw_size = document["draw_size"]
+    if sale.queue_mode == QueueMode.FIRST_COME:
+        draw_size = 0
+    if draw_size is None:
+        return Position(place=None, ahead=None, is_served=False, wait_seconds=None)
+    if ticket.number is None:
+        place = drawn_place(seed=sale.seed, shopper=shopper, draw_size=max(1, draw_size))
+    else:
+        place = draw_size + ticket.number
+    serving = Serving(**document["serving"])
+    moment = now.timestamp()
+    is_served = document["phase"] == Phase.OPEN and serving.has_reached(place, moment)
+    ahead = 0 if is_served else max(0, place - 1 - int(serving.number_at(moment)))
+    wait = ahead / serving.rate if serving.rate > 0 else None
+    return Position(
+        place=place, ahead=ahead, is_served=is_served, wait_seconds=0.0 if is_served else wait
+    )
+
+
+def document(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
+    """The line document: what the controller wrote, or one made from PostgreSQL that stands still."""
+    try:
+        text = store.client().get(key(sale.id, "line"))
+    except redis.RedisError:
+        text = None
+    if text:
+        return dict(json.loads(str(text)))
+    state = LineState.objects.filter(sale_id=sale.id).first()
+    served = state.served if state else 0.0
+    return _compose(
+        sale,
+        now=now,
+        serving=Serving(base=served, rate=0.0, at=now.timestamp(), until=now.timestamp()),
+        draw_size=state.draw_size if state else None,
+        waiting=0,
+    )
+
+
+def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
+    """One run of the controller: set the gate, decide the serving number, write the document.
+
+    Two runs at once do no harm: each starts from what was said last, and the later answer stands.
+    """
+    client = store.client()
+    gate.sync(sale, now=now)
+    state, _ = LineState.objects.get_or_create(sale_id=sale.id)
+    _restore(sale, state)
+    draw_size = _draw_size(sale, state, now=now)
+    last = int(client.get(key(sale.id, "last")) or 0)
+    active_key = key(sale.id, "active")
+    client.zremrangebyscore(active_key, "-inf", gate.milliseconds(now))
+    active = int(client.zcard(active_key))
+    entered = int(client.get(key(sale.id, "entered")) or 0)
+    gate_fields = client.hgetall(key(sale.id, "gate"))
+    free = sum(int(value) for name, value in gate_fields.items() if name.startswith("free:"))
+    remembered = client.get(key(sale.id, "controller"))
+    moment = now.timestamp()
+    memory = (
+        Memory.loads(str(remembered))
+        if remembered
+        else Memory(serving=Serving(base=state.served, rate=0.0, at=moment, until=moment))
+    )
+    is_open = phase_by_clock(sale, now=now) is Phase.OPEN
+    memory = decide(
+        memory,
+        Inputs(
+            now=moment,
+            last_place=(draw_size or 0) + last,
+            active=active,
+            entered=entered,
+            cap=sale.admission_cap,
+            units_free=free,
+            is_open=is_open,
+        ),
+    )
+    waiting = (
+        max(0, (draw_size or 0) + last - int(memory.serving.base))
+        if is_open
+        else int(client.pfcount(key(sale.id, "entrants"))) + last
+    )
+    value = _compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
+    pipeline = client.pipeline(transaction=False)
+    pipeline.set(key(sale.id, "controller"), memory.dumps())
+    pipeline.set(key(sale.id, "line"), json.dumps(value))
+    pipeline.execute()
+    LineState.objects.filter(pk=state.pk).update(
+        served=memory.serving.base, last_number=last, updated_at=timezone.now()
+    )
+    return value
+
+
+def _restore(sale: SaleInfo, state: LineState) -> None:
+    """Bring the counter back after a loss; tickets prove the numbers that were given out before."""
+    if state.last_number:
+        client = store.client()
+        known = int(client.get(key(sale.id, "last")) or 0)
+        if known < state.last_number:
+            client.set(key(sale.id, "last"), state.last_number)
+
+
+def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None:
+    """Entrants of the draw: fixed at the first run after the opening, by whoever comes first."""
+    if sale.queue_mode != QueueMode.DRAW:
+        return 0
+    if state.draw_size is None and now >= sale.opens_at:
+        entrants = int(store.client().pfcount(key(sale.id, "entrants")))
+        LineState.objects.filter(pk=state.pk, draw_size=None).update(draw_size=entrants)
+        state.refresh_from_db()
+    return state.draw_size
+
+
+def _compose(
+    sale: SaleInfo, *, now: datetime, serving: Serving, draw_size: int | None, waiting: int
+) -> dict[str, Any]:
+    units = count_units(sale)
+    return {
+        "phase": phase(sale, now=now, units_left=units.left, units_held=units.held),
+        "opens_at": sale.opens_at.isoformat(),
+        "closes_at": sale.closes_at.isoformat(),
+        "now": now.isoformat(),
+        "seed_commitment": sale.seed_commitment,
+        "seed": sale.seed if now >= sale.opens_at else None,
+        "draw_size": draw_size,
+        "serving": {
+            "base": round(serving.base, 6),
+            "rate": round(serving.rate, 6),
+            "at": serving.at,
+            "until": serving.until,
+        },
+        "waiting": waiting,
+        "units_left": units.left,
+        "units_held": units.held,
+    }

@@ -1,0 +1,187 @@
+"""Tables of the front door. What happens in Redis is rebuilt from these."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from inventory.models import Reservation, Stock
+from shop.models import Order, Variant
+
+
+class Sale(models.Model):
+    """A flash sale. Its phase follows from `status` and the clock; see `flashsale.sales.phase`."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SCHEDULED = "scheduled", "Scheduled"
+        PAUSED = "paused", "Paused"
+        ENDED = "ended", "Ended"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class QueueMode(models.TextChoices):
+        DRAW = "draw", "Draw among those who come early, then first come"
+        FIRST_COME = "first_come", "First come, first served"
+        NONE = "none", "No line"
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(unique=True)
+    tagline = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    lobby_opens_at = models.DateTimeField("lobby opens")
+    opens_at = models.DateTimeField("opens")
+    closes_at = models.DateTimeField("closes")
+    queue_mode = models.CharField(
+        "line", max_length=10, choices=QueueMode.choices, default=QueueMode.DRAW
+    )
+    limit_per_shopper = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Units per shopper over the whole sale.",
+    )
+    hold_seconds = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(30), MaxValueValidator(3600)],
+        help_text="How long a unit is held for its shopper to pay.",
+    )
+    admission_cap = models.PositiveIntegerField(
+        default=500,
+        validators=[MinValueValidator(1)],
+        help_text="Shoppers let in from the line at one time.",
+    )
+    admission_seconds = models.PositiveIntegerField(
+        default=180,
+        validators=[MinValueValidator(30), MaxValueValidator(3600)],
+        help_text="How long somebody who was let in may take to choose.",
+    )
+    seed = models.CharField(max_length=64, blank=True, editable=False)
+    seed_commitment = models.CharField(max_length=64, blank=True, editable=False)
+    is_rehearsal = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-opens_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lobby_opens_at__lte=F("opens_at")) & Q(opens_at__lt=F("closes_at")),
+                name="sale_times_run_forward",
+                violation_error_message="A sale's lobby opens first, then the sale, and then it closes.",
+            ),
+            models.CheckConstraint(
+                condition=Q(limit_per_shopper__gte=1), name="sale_limit_at_least_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("flashsale:sale", args=[self.slug])
+
+
+class SaleItem(models.Model):
+    """A variant on sale at its sale price, with units of its own once the sale is scheduled."""
+
+    sale = models.ForeignKey(Sale, on_delete=models.CASCADE, related_name="items")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
+    price = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        validators=[MinValueValidator(0)],
+        help_text="Tax included.",
+    )
+    units = models.PositiveIntegerField(
+        validators=[MinValueValidator(1)],
+        help_text="Units ring-fenced for the sale when it is scheduled.",
+    )
+    stock = models.OneToOneField(
+        Stock, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "variant"], name="sale_item_variant_unique"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="sale_item_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variant} in {self.sale}"
+
+
+class Purchase(models.Model):
+    """A settled claim: what became of one click on Buy. Its state is derived; see `purchases.status`."""
+
+    class Refusal(models.TextChoices):
+        SOLD_OUT = "sold_out", "Sold out"
+        LIMIT_REACHED = "limit_reached", "Limit reached"
+        NOT_OPEN = "not_open", "Not open"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sale = models.ForeignKey(Sale, on_delete=models.PROTECT, related_name="purchases")
+    item = models.ForeignKey(SaleItem, on_delete=models.PROTECT, related_name="purchases")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        to_field="shopper_id",
+        on_delete=models.PROTECT,
+        related_name="purchases",
+    )
+    quantity = models.PositiveIntegerField()
+    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+    refusal = models.CharField(max_length=14, choices=Refusal.choices, blank=True)
+    reservation = models.OneToOneField(
+        Reservation, on_delete=models.PROTECT, null=True, related_name="purchase"
+    )
+    order = models.OneToOneField(
+        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="purchase"
+    )
+    claimed_at = models.DateTimeField(help_text="When the shopper clicked Buy.")
+    settled_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-claimed_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="purchase_quantity_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.item}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("flashsale:purchase", args=[self.pk])
+
+
+class LineState(models.Model):
+    """What the controller must not lose when Redis does: how far the line was served."""
+
+    sale = models.OneToOneField(Sale, on_delete=models.CASCADE, related_name="line_state")
+    draw_size = models.PositiveIntegerField(null=True, help_text="Entrants of the draw, once open.")
+    served = models.FloatField(default=0, help_text="The serving number at `updated_at`.")
+    last_number = models.PositiveIntegerField(default=0, help_text="The last number given out.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.sale}: serving {self.served:.0f}"
+
+
+class LoadLevel(models.Model):
+    """A change of the load-shedding level, by a person. Rows are kept: they are the record."""
+
+    class Level(models.TextChoices):
+        NORMAL = "normal", "Normal: everything on"
+        BROWNOUT = "brownout", "Brownout: optional features off"
+
+    level = models.CharField(max_length=10, choices=Level.choices)
+    reason = models.CharField(max_length=200)
+    until = models.DateTimeField(null=True, blank=True, help_text="Then back to normal by itself.")
+    set_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_level_display()} ({self.reason})"

@@ -1,0 +1,199 @@
+"""Purchases: a click on Buy, what became of it, letting it go, and turning it into an order.
+
+When Redis is away, `buy` answers busy; repeating it with the same attempt is one purchase in any case.
+"""
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import redis
+from django.db import transaction
+from django.utils import timezone
+
+from flashsale import gate
+from flashsale.gate import Answer
+from flashsale.models import Purchase, Sale
+from flashsale.sales import Phase, SaleInfo, describe, phase_by_clock
+from inventory import reservations
+from inventory.models import Reservation
+from shop import orders
+from shop.models import Order
+
+log = logging.getLogger(__name__)
+
+
+class Refusal(StrEnum):
+    SOLD_OUT = "sold_out"
+    LIMIT_REACHED = "limit_reached"
+    NOT_OPEN = "not_open"
+    UNKNOWN_ITEM = "unknown_item"
+    BAD_QUANTITY = "bad_quantity"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The claim is in the purchase queue; `ring` says that a drain has to be asked for."""
+
+    purchase: UUID
+    ring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was taken. `purchase` is the shopper's own one that stands in the way, if one does."""
+
+    reason: Refusal
+    purchase: UUID | None = None
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    HELD = "held"
+    REFUSED = "refused"
+    ORDERED = "ordered"
+    PAID = "paid"
+    EXPIRED = "expired"
+    RELEASED = "released"
+
+
+def name_purchase(*, sale_id: int, shopper: UUID, attempt: str) -> UUID:
+    """The id of the purchase that an attempt makes: the same attempt, the same purchase.
+
+    A UUID of version 8 (RFC 9562, 5.8): the sale's id in its first four bytes, so that a queued purchase
+    is found without PostgreSQL, then a SHA-256 of (sale, shopper, attempt), or chance without an attempt.
+    """
+    rest = (
+        hashlib.sha256(f"{sale_id}:{shopper}:{attempt}".encode()).digest()[:12]
+        if attempt
+        else secrets.token_bytes(12)
+    )
+    number = int.from_bytes(sale_id.to_bytes(4, "big") + rest, "big")
+    number = number & ~(0xF << 76) | 8 << 76  # version 8
+    number = number & ~(0x3 << 62) | 2 << 62  # the variant of RFC 9562
+    return UUID(int=number)
+
+
+def sale_id_of(purchase_id: UUID) -> int:
+    return purchase_id.int >> 96
+
+
+def buy(
+    *, sale: SaleInfo, shopper: UUID, item: int, quantity: int, attempt: str, now: datetime
+) -> Accepted | Refused:
+    """Claim units for a shopper. The yes is provisional until the purchase is settled."""
+    if phase_by_clock(sale, now=now) is not Phase.OPEN:
+        return Refused(Refusal.NOT_OPEN)
+    if sale.item(item) is None:
+        return Refused(Refusal.UNKNOWN_ITEM)
+    if quantity < 1:
+        return Refused(Refusal.BAD_QUANTITY)
+    if quantity > sale.limit:
+        return Refused(Refusal.LIMIT_REACHED)
+    purchase = name_purchase(sale_id=sale.id, shopper=shopper, attempt=attempt)
+    try:
+        claimed = _claim(sale, shopper, item, quantity, purchase, now)
+        if claimed.answer is Answer.LIMIT_REACHED and _forget_if_over(sale, shopper):
+            claimed = _claim(sale, shopper, item, quantity, purchase, now)
+    except redis.RedisError:
+        log.exception("Redis is away: %s cannot take claims", sale.slug)
+        return Refused(Refusal.BUSY)
+    match claimed.answer:
+        case Answer.QUEUED | Answer.AGAIN:
+            return Accepted(purchase=purchase, ring=claimed.ring)
+        case Answer.LOST:
+            return Refused(Refusal.BUSY)
+        case answer:
+            return Refused(Refusal(answer), claimed.purchase)
+
+
+def _claim(
+    sale: SaleInfo, shopper: UUID, item: int, quantity: int, purchase: UUID, now: datetime
+) -> gate.Claimed:
+    return gate.claim(
+        sale_id=sale.id, shopper=shopper, item=item, quantity=quantity, purchase=purchase, now=now
+    )
+
+
+def _forget_if_over(sale: SaleInfo, shopper: UUID) -> bool:
+    """Redis still counts units that PostgreSQL has given back: let the shopper try again."""
+    record = gate.record_of(sale_id=sale.id, shopper=shopper)
+    if record is None:
+        return False
+    ids = [UUID(word) for word in record.split()[1:]]
+    settled = Purchase.objects.filter(pk__in=ids).select_related("reservation", "order")
+    states = {purchase.pk: state_of(purchase) for purchase in settled}
+    over = (State.REFUSED, State.EXPIRED, State.RELEASED)
+    if any(states.get(known, State.QUEUED) not in over for known in ids):
+        return False
+    reservations.expire(stock_ids=[i.stock_id for i in sale.items if i.stock_id is not None])
+    return gate.forget(sale_id=sale.id, shopper=shopper, record=record)
+
+
+def find(purchase_id: UUID, *, shopper: UUID) -> Purchase | None:
+    """A shopper's own settled purchase; None while it waits in the queue, or when it is not theirs."""
+    return (
+        Purchase.objects.select_related("sale", "item__variant__product", "reservation", "order")
+        .filter(pk=purchase_id, shopper__shopper_id=shopper)
+        .first()
+    )
+
+
+def sale_of_queued(purchase_id: UUID, *, shopper: UUID) -> Sale | None:
+    """The sale in whose queue this purchase of the shopper waits; None when it does not."""
+    sale_id = sale_id_of(purchase_id)
+    try:
+        record = gate.record_of(sale_id=sale_id, shopper=shopper)
+    except redis.RedisError:
+        return None
+    if record is None or str(purchase_id) not in record.split()[1:]:
+        return None
+    return Sale.objects.filter(pk=sale_id).first()
+
+
+def state_of(purchase: Purchase, *, now: datetime | None = None) -> State:
+    """The state of a settled purchase, from its reservation and its order."""
+    reservation = purchase.reservation
+    if purchase.refusal or reservation is None:
+        return State.REFUSED
+    match reservation.state:
+        case Reservation.State.CONFIRMED | Reservation.State.CONSUMED:
+            return State.PAID
+        case Reservation.State.EXPIRED:
+            return State.EXPIRED
+        case Reservation.State.RELEASED:
+            return State.RELEASED
+    moment = now or timezone.now()
+    if reservation.expires_at <= moment:
+        return State.EXPIRED
+    return State.ORDERED if purchase.order_id else State.HELD
+
+
+def release(purchase: Purchase) -> bool:
+    """Let a hold go and give its unit to the next in line; False when it was paid or over already."""
+    if state_of(purchase) not in (State.HELD, State.ORDERED):
+        return False
+    with transaction.atomic():
+        if purchase.order is not None and purchase.order.state == Order.State.PENDING:
+            released = orders.cancel(order=purchase.order, actor="", reason="let go by the shopper")
+        else:
+            released = bool(
+                reservations.release(reservation_ids=[purchase.pk], reason="let go by the shopper")
+            )
+    if released:
+        _open_gate(describe(purchase.sale), shopper=purchase.shopper_id)
+    return released
+
+
+def _open_gate(sale: SaleInfo, *, shopper: UUID) -> None:
+    """Let the next shopper claim now what came free; without Redis the next sync does it."""
+    try:
+        _forget_if_over(sale, shopper)
+        gate.sync(sale, now=timezone.now())
+    except redis.RedisError:
+        log.warning("Redis is away: the gate of %s opens with the next sync", sale.slug)

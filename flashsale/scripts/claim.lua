@@ -1,0 +1,40 @@
+-- Claim units for a shopper and queue the claim, in one step.
+--
+-- Guarantee: the gate is lowered if and only if the claim is in the stream, at most once per purchase, and
+-- never below zero or past the shopper's limit. Only this script lowers the gate; only sync.lua sets it.
+--
+-- KEYS  1 gate  2 takers  3 claims  4 active  5 bell
+-- ARGV  1 now (ms)  2 shopper  3 item  4 quantity  5 purchase  6 bell's life (ms)
+-- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item
+-- or lost (no gate: Redis lost it); purchase is the one that the answer is about, or ''; ring is 1 when a drain has to be asked for.
+
+local now, shopper, item = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local quantity, purchase = tonumber(ARGV[4]), ARGV[5]
+
+local taken, purchases, latest = 0, '', ''
+local record = redis.call('HGET', KEYS[2], shopper)
+if record then
+  taken, purchases = string.match(record, '^(%d+)(.*)$')
+  taken = tonumber(taken)
+  for known in string.gmatch(purchases, '%S+') do
+    if known == purchase then return {'again', purchase, 0} end
+    latest = known
+  end
+end
+
+local gate = redis.call('HMGET', KEYS[1], 'state', 'opens', 'closes', 'limit', 'free:' .. item)
+if not gate[1] then return {'lost', '', 0} end
+if gate[1] ~= 'open' or now < tonumber(gate[2]) or now >= tonumber(gate[3]) then
+  return {'not_open', '', 0}
+end
+if not gate[5] then return {'unknown_item', '', 0} end
+if taken + quantity > tonumber(gate[4]) then return {'limit_reached', latest, 0} end
+if tonumber(gate[5]) < quantity then return {'sold_out', '', 0} end
+
+redis.call('HINCRBY', KEYS[1], 'free:' .. item, -quantity)
+redis.call('HSET', KEYS[2], shopper, (taken + quantity) .. purchases .. ' ' .. purchase)
+redis.call('XADD', KEYS[3], '*', 'purchase', purchase, 'shopper', shopper, 'item', item,
+  'quantity', quantity, 'at', ARGV[1])
+redis.call('ZREM', KEYS[4], shopper)
+local rung = redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[6])
+return {'queued', purchase, rung and 1 or 0}

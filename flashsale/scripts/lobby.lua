@@ -1,0 +1,15 @@
+-- Count a shopper among the lobby's entrants and remember that they came.
+--
+-- Guarantee: coming again changes nothing. What is remembered is a Bloom filter (B. H. Bloom, 1970): nobody who
+-- came is forgotten; somebody who did not come is taken for one who did as rarely as the filter is empty.
+--
+-- KEYS  1 entrants (HyperLogLog)  2 seen (bits)
+-- ARGV  1 shopper  2.. the shopper's bits
+-- Returns 1 when the shopper is new.
+
+local new = 0
+for index = 2, #ARGV do
+  if redis.call('SETBIT', KEYS[2], ARGV[index], 1) == 0 then new = 1 end
+end
+redis.call('PFADD', KEYS[1], ARGV[1])
+return new

@@ -1,0 +1,193 @@
+"""What templates show of sales and purchases: frozen values, ready to print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
+
+from flashsale.models import Purchase, Sale
+from flashsale.purchases import State, state_of
+from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
+from shop.models import Product, ProductImage, Variant
+
+#: A wait is told as a range: nobody can know it to the second.
+WAIT_RANGE = (0.8, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    id: int
+    sku: str
+    name: str
+    price: Decimal
+    compare_at_price: Decimal | None
+    currency: str
+    units_left: int
+    units_total: int
+    limit: int
+    image: ProductImage | None
+    product: Product
+
+
+@dataclass(frozen=True, slots=True)
+class SaleView:
+    info: SaleInfo
+    name: str
+    slug: str
+    tagline: str
+    description: str
+    phase: Phase
+    opens_at: datetime
+    closes_at: datetime
+    lobby_opens_at: datetime
+    queue_mode: str
+    limit: int
+    hold_seconds: int
+    url: str
+    line_url: str
+    seed_commitment: str
+    seed: str | None
+    units_left: int
+    units_held: int
+    items: Sequence[ItemView]
+    image: ProductImage | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseView:
+    id: UUID
+    state: State
+    reason: str
+    item_name: str
+    quantity: int
+    unit_price: Decimal | None
+    hold_expires_at: datetime | None
+    checkout_url: str | None
+    order: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    label: str
+    state: str
+
+
+def show_sale(sale: Sale, *, now: datetime) -> SaleView:
+    """A sale with its items, units and pictures, in five queries whatever the number of items."""
+    info = describe(sale)
+    units = count_units(info)
+    variants = {
+        variant.pk: variant
+        for variant in Variant.objects.filter(
+            pk__in=sale.items.values_list("variant_id", flat=True)
+        )
+        .select_related("product")
+        .prefetch_related("product__images")
+    }
+    variant_of = dict(sale.items.values_list("pk", "variant_id"))
+    items = []
+    for item in info.items:
+        variant = variants[variant_of[item.id]]
+        pictures = list(variant.product.images.all())
+        own = [picture for picture in pictures if picture.variant_id == variant.pk]
+        items.append(
+            ItemView(
+                id=item.id,
+                sku=item.sku,
+                name=item.name,
+                price=item.price,
+                compare_at_price=item.compare_at_price,
+                currency=settings.CURRENCY,
+                units_left=units.left_by_item[item.id],
+                units_total=item.units,
+                limit=info.limit,
+                image=next(iter(own or pictures), None),
+                product=variant.product,
+            )
+        )
+    return SaleView(
+        info=info,
+        name=sale.name,
+        slug=sale.slug,
+        tagline=sale.tagline,
+        description=sale.description,
+        phase=phase(info, now=now, units_left=units.left, units_held=units.held),
+        opens_at=info.opens_at,
+        closes_at=info.closes_at,
+        lobby_opens_at=info.lobby_opens_at,
+        queue_mode=info.queue_mode,
+        limit=info.limit,
+        hold_seconds=info.hold_seconds,
+        url=reverse("flashsale:sale", args=[info.slug]),
+        line_url=reverse("flashsale:line", args=[info.slug]),
+        seed_commitment=info.seed_commitment,
+        seed=info.seed if now >= info.opens_at else None,
+        units_left=units.left,
+        units_held=units.held,
+        items=items,
+        image=next((item.image for item in items if item.image), None),
+    )
+
+
+def show_purchase(purchase: Purchase) -> PurchaseView:
+    state = state_of(purchase)
+    payable = state in (State.HELD, State.ORDERED)
+    return PurchaseView(
+        id=purchase.pk,
+        state=state,
+        reason=purchase.refusal,
+        item_name=purchase.item.variant.full_name,
+        quantity=purchase.quantity,
+        unit_price=purchase.unit_price,
+        hold_expires_at=purchase.reservation.expires_at
+        if payable and purchase.reservation
+        else None,
+        checkout_url=reverse("flashsale:purchase-checkout", args=[purchase.pk])
+        if state is State.HELD
+        else None,
+        order=purchase.order.reference if purchase.order else None,
+        url=purchase.get_absolute_url(),
+    )
+
+
+def show_queued(purchase_id: UUID) -> PurchaseView:
+    """A purchase that waits in the queue: nothing is known of it but that."""
+    return PurchaseView(
+        id=purchase_id,
+        state=State.QUEUED,
+        reason="",
+        item_name="",
+        quantity=0,
+        unit_price=None,
+        hold_expires_at=None,
+        checkout_url=None,
+        order=None,
+        url=reverse("flashsale:purchase", args=[purchase_id]),
+    )
+
+
+def wait_in_words(seconds: float | None) -> str | None:
+    """An honest range, such as "2 to 4 minutes"; None when nobody can say."""
+    if seconds is None:
+        return None
+    if seconds < 45:
+        return "less than a minute"
+    low, high = (max(1, round(seconds * factor / 60)) for factor in WAIT_RANGE)
+    return (
+        f"about {low} minute{'s' if low > 1 else ''}" if low == high else f"{low} to {high} minutes"
+    )
+
+
+def steps(current: str, *, has_line: bool) -> list[Step]:
+    """Where the shopper is on the way from the line to a paid order."""
+    labels = [*(["Line"] if has_line else []), "Choose", "Hold", "Pay", "Done"]
+    at = labels.index(current)
+    return [
+        Step(label, "done" if index < at else "current" if index == at else "todo")
+        for index, label in enumerate(labels)
+    ]

@@ -1,0 +1,70 @@
+"""What a merchant does with a sale: PostgreSQL decides, then Redis is told.
+
+When Redis is away: the change stands, because every claim is checked against PostgreSQL's status first; the
+gate and the line document follow with the next beat.
+"""
+
+import logging
+
+import redis
+from django.utils import timezone
+
+from flashsale import gate, line, sales
+from flashsale.models import Sale
+
+log = logging.getLogger(__name__)
+
+OVER = (Sale.Status.ENDED, Sale.Status.CANCELLED)
+
+
+def schedule(sale: Sale) -> None:
+    """Show the sale and ring-fence its units.
+
+    Raises:
+        sales.NotPossible: it is no draft, has no items, or its times are past.
+        inventory.stock.NotEnoughStock: the main pool has fewer free units than an item needs.
+    """
+    sales.schedule(sale)
+    tell(sale)
+
+
+def pause(sale: Sale) -> None:
+    """Stop claims and the line. Raises: sales.NotPossible."""
+    sales.pause(sale)
+    tell(sale)
+
+
+def resume(sale: Sale) -> None:
+    """Go on after a pause. Raises: sales.NotPossible."""
+    sales.resume(sale)
+    tell(sale)
+
+
+def end(sale: Sale) -> None:
+    """End before the time. Raises: sales.NotPossible."""
+    sales.end(sale)
+    tell(sale)
+
+
+def cancel(sale: Sale) -> None:
+    """Call the sale off. Raises: sales.NotPossible."""
+    was_draft = sale.status == Sale.Status.DRAFT
+    sales.cancel(sale)
+    if not was_draft:
+        tell(sale)
+
+
+def tell(sale: Sale) -> bool:
+    """Set the gate and the line document to what PostgreSQL says; False when Redis is away."""
+    sale.refresh_from_db()
+    sales.forget_copies()
+    info = sales.describe(sale)
+    try:
+        gate.sync(info, now=timezone.now())
+        line.renew(info, now=timezone.now())
+        if sale.status in OVER:
+            gate.let_keys_expire(sale.pk)
+    except redis.RedisError:
+        log.exception("Redis is away: the gate of %s follows with the next beat", sale.slug)
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""What the front door does by itself. Each task is safe to run twice, and at the same time as itself."""
+
+import os
+import socket
+from datetime import timedelta
+
+import redis
+from celery import shared_task
+from celery.utils.log import get_task_logger
+from django.utils import timezone
+
+from flashsale import drain, gate, line, sales, shedding, store
+from flashsale.keys import key
+from flashsale.models import Sale
+
+log = get_task_logger(__name__)
+
+
+def consumer_name() -> str:
+    """This worker process among the consumers of a purchase queue."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@shared_task
+def drain_purchases(sale_id: int) -> None:
+    """Settle what waits in a sale's purchase queue. Repeated claims are settled once, by their key."""
+    sale = sales.describe(Sale.objects.get(pk=sale_id))
+    # First: a claim that comes from here on rings again, so none can be left unheard.
+    store.client().delete(key(sale_id, "bell"))
+    drained = drain.drain(sale, consumer=consumer_name())
+    if drained.refused:
+        gate.sync(sale, now=timezone.now())
+    if not drained.is_empty:
+        drain_purchases.delay(sale_id)
+
+
+@shared_task
+def drain_all() -> None:
+    """The safety net under the doorbell: drain every queue that has claims in it."""
+    for sale_id in _sales_with_keys():
+        if store.client().xlen(key(sale_id, "claims")):
+            drain_purchases.delay(sale_id)
+
+
+@shared_task
+def renew_lines() -> None:
+    """Run the controller of every sale that has not closed yet."""
+    now = timezone.now()
+    current = Sale.objects.filter(
+        status__in=[Sale.Status.SCHEDULED, Sale.Status.PAUSED], closes_at__gt=now
+    )
+    for sale in current:
+        try:
+            line.renew(sales.describe(sale), now=timezone.now())
+        except redis.RedisError:
+            log.exception("Redis is away: the line of %s stands still", sale.slug)
+
+
+@shared_task
+def close_sales() -> None:
+    """End the sales whose time is over and give their free units back."""
+    for sale in sales.close_due(now=timezone.now()):
+        log.info("%s has ended", sale.slug)
+        info = sales.describe(Sale.objects.get(pk=sale.pk))
+        gate.sync(info, now=timezone.now())
+        line.renew(info, now=timezone.now())
+        gate.let_keys_expire(sale.pk)
+
+
+@shared_task
+def publish_load_level() -> None:
+    """Tell every process what PostgreSQL says the level is: Redis may have lost it."""
+    shedding.publish()
+
+
+def _sales_with_keys() -> list[int]:
+    """Sales whose keys may still hold claims: claims can outlive the sale by moments, not by days."""
+    return list(
+        Sale.objects.exclude(status=Sale.Status.DRAFT)
+        .filter(closes_at__gt=timezone.now() - timedelta(days=1))
+        .values_list("pk", flat=True)
+    )

@@ -1,0 +1,80 @@
+"""Template tags of the front door."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.core.cache import cache
+from django.utils import timezone
+
+from flashsale.models import Sale
+from flashsale.sales import Phase, SaleInfo, count_units, describe, phase, phase_by_clock
+
+register = template.Library()
+
+#: Seconds for which all pages share what the banner says of a sale's units and existence.
+BANNER_SECONDS = 5
+CACHE_KEY = "sale-banner"
+#: Sales that are looked at: more never run or wait at one time.
+MOST_SALES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The sale that the banner tells of; `info` is what its phase is worked out from."""
+
+    info: SaleInfo
+    tagline: str
+    url: str
+    line_url: str
+
+
+@register.inclusion_tag("flashsale/partials/banner.html", takes_context=True)
+def sale_banner(context: dict[str, Any]) -> dict[str, Any]:
+    """The running sale that opened or opens closest to now, or else the next one; nothing if there is none."""
+    now = timezone.now()
+    banner: Banner | None = cache.get_or_set(
+        CACHE_KEY, lambda: find_banner(now=now), BANNER_SECONDS
+    )
+    by_clock = phase_by_clock(banner.info, now=now) if banner else None
+    if banner is None or by_clock in (Phase.ENDED, Phase.CANCELLED):
+        return {"sale": None}
+    info = banner.info
+    return {
+        "sale": {
+            "name": info.name,
+            "slug": info.slug,
+            "tagline": banner.tagline,
+            "phase": by_clock,
+            "opens_at": info.opens_at,
+            "closes_at": info.closes_at,
+            "queue_mode": info.queue_mode,
+            "url": banner.url,
+            "line_url": banner.line_url,
+        },
+        "server_now": now,
+        "request": context.get("request"),
+    }
+
+
+def find_banner(*, now: datetime) -> Banner | None:
+    shown = Sale.objects.filter(
+        status__in=[Sale.Status.SCHEDULED, Sale.Status.PAUSED],
+        is_rehearsal=False,
+        closes_at__gt=now,
+    )
+    infos = {sale.pk: (sale, describe(sale)) for sale in shown.order_by("opens_at")[:MOST_SALES]}
+    by_nearness = sorted(
+        infos.values(),
+        key=lambda pair: (
+            phase_by_clock(pair[1], now=now) is Phase.SCHEDULED,
+            abs(pair[1].opens_at - now),
+        ),
+    )
+    for sale, info in by_nearness:
+        units = count_units(info)
+        if phase(info, now=now, units_left=units.left, units_held=units.held) is not Phase.SOLD_OUT:
+            url = sale.get_absolute_url()
+            return Banner(info=info, tagline=sale.tagline, url=url, line_url=f"{url}line/")
+    return None

@@ -1,0 +1,62 @@
+"""Tickets and admissions: signed values that the browser keeps, bound to one sale and one shopper."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from uuid import UUID
+
+from django.core import signing
+
+
+class NotValid(Exception):
+    """It was not signed by us, or is for another sale or another shopper, or its time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in line. `number` is None for those who take part in the draw."""
+
+    number: int | None
+
+    @property
+    def is_draw(self) -> bool:
+        return self.number is None
+
+
+@cache
+def _signer(salt: str) -> signing.Signer:
+    return signing.Signer(salt=f"holdfast.{salt}")
+
+
+def sign_ticket(ticket: Ticket, *, sale_id: int, shopper: UUID) -> str:
+    number = "draw" if ticket.number is None else ticket.number
+    return _signer("ticket").sign(f"{sale_id}:{shopper}:{number}")
+
+
+def read_ticket(value: str, *, sale_id: int, shopper: UUID) -> Ticket:
+    """Raises: NotValid."""
+    number = _read("ticket", value, sale_id=sale_id, shopper=shopper)
+    return Ticket(number=None if number == "draw" else int(number))
+
+
+def sign_admission(*, sale_id: int, shopper: UUID, expires_at: datetime) -> str:
+    return _signer("admission").sign(f"{sale_id}:{shopper}:{int(expires_at.timestamp())}")
+
+
+def read_admission(value: str, *, sale_id: int, shopper: UUID, now: datetime) -> datetime:
+    """When the admission ends. Raises: NotValid."""
+    ends = _read("admission", value, sale_id=sale_id, shopper=shopper)
+    expires_at = datetime.fromtimestamp(int(ends), tz=UTC)
+    if now >= expires_at:
+        raise NotValid
+    return expires_at
+
+
+def _read(salt: str, value: str, *, sale_id: int, shopper: UUID) -> str:
+    try:
+        sale, holder, rest = _signer(salt).unsign(value).split(":")
+    except signing.BadSignature as error:
+        raise NotValid from error
+    if (sale, holder) != (str(sale_id), str(shopper)):
+        raise NotValid
+    return rest

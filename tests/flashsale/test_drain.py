@@ -1,0 +1,150 @@
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from flashsale import drain, gate, store
+from flashsale.drain import Drained, QueuedClaim
+from flashsale.keys import key
+from flashsale.models import Purchase
+from flashsale.sales import SaleInfo
+from inventory.models import Holding, Reservation, Stock, StockMovement
+from shop.models import User
+from tests.factories import make_sale, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def open_sale(**fields: object) -> SaleInfo:
+    sale = make_sale(**fields)
+    gate.sync(sale, now=timezone.now())
+    return sale
+
+
+def claim(sale: SaleInfo, user: User, *, purchase: UUID | None = None) -> UUID:
+    purchase = purchase or uuid4()
+    claimed = gate.claim(
+        sale_id=sale.id,
+        shopper=user.shopper_id,
+        item=sale.items[0].id,
+        quantity=1,
+        purchase=purchase,
+        now=timezone.now(),
+    )
+    assert claimed.answer is gate.Answer.QUEUED
+    return purchase
+
+
+def queued(sale: SaleInfo) -> int:
+    return int(store.client().xlen(key(sale.id, "claims")))
+
+
+def allocated(sale: SaleInfo) -> int:
+    return Stock.objects.get(pool=sale.scope).allocated
+
+
+def test_a_drained_claim_is_a_purchase_with_a_hold_at_the_sale_s_price() -> None:
+    sale, user = open_sale(), make_user()
+    known = claim(sale, user)
+    assert drain.drain(sale, consumer="w1") == Drained(held=1, refused=0, is_empty=True)
+    purchase = Purchase.objects.get()
+    assert (purchase.pk, purchase.shopper, str(purchase.unit_price)) == (known, user, "60.00")
+    assert purchase.reservation is not None
+    assert (purchase.reservation.pk, purchase.reservation.state) == (known, "held")
+    assert (queued(sale), allocated(sale)) == (0, 1)
+
+
+def test_a_claim_that_is_delivered_twice_is_settled_once() -> None:
+    sale, user = open_sale(), make_user()
+    claim(sale, user)
+    (taken,) = drain.take(sale_id=sale.id, consumer="w1")
+    drain.settle(sale, [taken])
+    assert drain.settle(sale, [taken]) == {}
+    assert allocated(sale) == 1
+    assert Holding.objects.get().units == 1
+    assert StockMovement.objects.filter(kind="allocate").count() == 1
+
+
+def test_claims_of_a_silent_worker_are_given_to_another_after_the_lease(
+    settings: pytest.FixtureRequest,
+) -> None:
+    sale, user = open_sale(), make_user()
+    known = claim(sale, user)
+    drain.take(sale_id=sale.id, consumer="dies")
+    assert drain.take(sale_id=sale.id, consumer="other") == []
+    settings.CLAIM_LEASE_SECONDS = 0  # type: ignore[attr-defined]  # pytest-django's wrapper
+    (again,) = drain.take(sale_id=sale.id, consumer="other")
+    assert again.purchase == known
+
+
+def test_more_claims_than_units_are_refused_as_sold_out_and_hold_nothing() -> None:
+    """The gate lets too many through when Redis lost its last writes; PostgreSQL does not."""
+    sale = open_sale(units=1)
+    first, second = make_user(), make_user()
+    claim(sale, first)
+    store.client().hset(key(sale.id, "gate"), f"free:{sale.items[0].id}", 1)
+    refused = claim(sale, second)
+    assert drain.drain(sale, consumer="w1") == Drained(held=1, refused=1, is_empty=True)
+    purchase = Purchase.objects.get(pk=refused)
+    assert (purchase.refusal, purchase.reservation) == ("sold_out", None)
+    assert allocated(sale) == 1
+
+
+def test_the_limit_holds_when_redis_forgot_who_bought() -> None:
+    sale, user = open_sale(), make_user()
+    claim(sale, user)
+    drain.drain(sale, consumer="w1")
+    store.client().delete(key(sale.id, "takers"))
+    refused = claim(sale, user)
+    drain.drain(sale, consumer="w1")
+    assert Purchase.objects.get(pk=refused).refusal == "limit_reached"
+    assert allocated(sale) == 1
+
+
+def test_one_bad_claim_spoils_only_itself() -> None:
+    sale, user = open_sale(), make_user()
+    store.client().xadd(key(sale.id, "claims"), {"purchase": "not one"})
+    nobody = uuid4()
+    gate.claim(
+        sale_id=sale.id,
+        shopper=nobody,
+        item=sale.items[0].id,
+        quantity=1,
+        purchase=uuid4(),
+        now=timezone.now(),
+    )
+    known = claim(sale, user)
+    assert drain.drain(sale, consumer="w1").held == 1
+    assert Purchase.objects.get().pk == known
+    assert queued(sale) == 0
+
+
+def test_an_account_that_was_closed_meanwhile_gets_nothing() -> None:
+    sale, user = open_sale(), make_user()
+    claim(sale, user)
+    User.objects.update(is_active=False)
+    assert drain.drain(sale, consumer="w1") == Drained(held=0, refused=0, is_empty=True)
+    assert not Purchase.objects.exists()
+
+
+def test_two_items_of_one_sale_share_its_limit() -> None:
+    sale, user = open_sale(items=2), make_user()
+    batch = [
+        QueuedClaim("1-0", uuid4(), user.shopper_id, item.id, 1, timezone.now())
+        for item in sale.items
+    ]
+    assert sorted(drain.settle(sale, batch).values()) == ["held", "limit_reached"]
+
+
+def test_a_dead_hold_is_sold_again_though_nobody_tidied_it() -> None:
+    sale = open_sale(units=1)
+    first, second = make_user(), make_user()
+    dead = claim(sale, first)
+    drain.drain(sale, consumer="w1")
+    Reservation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    gate.sync(sale, now=timezone.now())
+    known = claim(sale, second)
+    assert drain.drain(sale, consumer="w1").held == 1
+    assert Reservation.objects.get(pk=dead).state == "expired"
+    assert Reservation.objects.get(pk=known).state == "held"

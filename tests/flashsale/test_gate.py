@@ -1,0 +1,163 @@
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from flashsale import gate, store
+from flashsale.gate import Answer, Claimed
+from flashsale.keys import key
+from flashsale.sales import SaleInfo
+from inventory import stock
+from tests.factories import make_sale
+
+pytestmark = pytest.mark.django_db
+
+
+def open_sale(**fields: object) -> SaleInfo:
+    sale = make_sale(**fields)
+    assert gate.sync(sale, now=timezone.now())
+    return sale
+
+
+def claim(
+    sale: SaleInfo,
+    shopper: UUID | None = None,
+    *,
+    quantity: int = 1,
+    purchase: UUID | None = None,
+    after: timedelta = timedelta(0),
+) -> Claimed:
+    return gate.claim(
+        sale_id=sale.id,
+        shopper=shopper or uuid4(),
+        item=sale.items[0].id,
+        quantity=quantity,
+        purchase=purchase or uuid4(),
+        now=timezone.now() + after,
+    )
+
+
+def free(sale: SaleInfo) -> int:
+    return int(store.client().hget(key(sale.id, "gate"), f"free:{sale.items[0].id}") or -1)
+
+
+def queued(sale: SaleInfo) -> int:
+    return int(store.client().xlen(key(sale.id, "claims")))
+
+
+def test_a_claim_lowers_the_gate_and_is_queued() -> None:
+    sale = open_sale(units=3)
+    purchase = uuid4()
+    assert claim(sale, purchase=purchase) == Claimed(Answer.QUEUED, purchase, ring=True)
+    assert (free(sale), queued(sale)) == (2, 1)
+
+
+def test_only_the_first_claim_of_a_batch_rings() -> None:
+    sale = open_sale(units=3)
+    assert [claim(sale).ring for _ in range(3)] == [True, False, False]
+
+
+def test_the_same_purchase_again_takes_nothing_more() -> None:
+    sale = open_sale(units=3)
+    shopper, purchase = uuid4(), uuid4()
+    claim(sale, shopper, purchase=purchase)
+    assert claim(sale, shopper, purchase=purchase).answer is Answer.AGAIN
+    assert (free(sale), queued(sale)) == (2, 1)
+
+
+def test_a_shopper_at_the_limit_burns_nothing_and_is_told_of_the_purchase_they_have() -> None:
+    sale = open_sale(units=3)
+    shopper, purchase = uuid4(), uuid4()
+    claim(sale, shopper, purchase=purchase)
+    assert claim(sale, shopper) == Claimed(Answer.LIMIT_REACHED, purchase, ring=False)
+    assert (free(sale), queued(sale)) == (2, 1)
+
+
+def test_a_limit_above_one_counts_units() -> None:
+    sale = open_sale(units=9, limit_per_shopper=3)
+    shopper = uuid4()
+    answers = [claim(sale, shopper, quantity=quantity).answer for quantity in (2, 2, 1, 1)]
+    assert answers == [Answer.QUEUED, Answer.LIMIT_REACHED, Answer.QUEUED, Answer.LIMIT_REACHED]
+    assert free(sale) == 6
+
+
+def test_the_gate_never_goes_below_zero() -> None:
+    sale = open_sale(units=2)
+    assert [claim(sale).answer for _ in range(3)] == [
+        Answer.QUEUED,
+        Answer.QUEUED,
+        Answer.SOLD_OUT,
+    ]
+    assert (free(sale), queued(sale)) == (0, 2)
+
+
+def test_a_claim_before_the_opening_or_from_the_closing_on_consumes_nothing() -> None:
+    now = timezone.now()
+    sale = open_sale(opens_at=now + timedelta(minutes=1), closes_at=now + timedelta(minutes=2))
+    assert claim(sale).answer is Answer.NOT_OPEN
+    assert claim(sale, after=timedelta(minutes=3)).answer is Answer.NOT_OPEN
+    assert free(sale) == 3
+    assert claim(sale, after=timedelta(seconds=61)).answer is Answer.QUEUED
+
+
+def test_an_unknown_item_is_no_item_of_the_sale() -> None:
+    sale = open_sale()
+    answer = gate.claim(
+        sale_id=sale.id, shopper=uuid4(), item=0, quantity=1, purchase=uuid4(), now=timezone.now()
+    )
+    assert answer.answer is Answer.UNKNOWN_ITEM
+
+
+def test_a_gate_that_redis_lost_lets_nobody_through_until_it_is_synced() -> None:
+    sale = open_sale(units=3)
+    store.client().flushdb()
+    assert claim(sale).answer is Answer.LOST
+    gate.sync(sale, now=timezone.now())
+    assert claim(sale).answer is Answer.QUEUED
+
+
+def test_sync_counts_claims_that_wait_in_the_queue_as_taken() -> None:
+    sale = open_sale(units=3)
+    claim(sale)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 2
+
+
+def test_sync_never_adds_up_however_often_it_runs() -> None:
+    sale = open_sale(units=3)
+    for _ in range(5):
+        gate.sync(sale, now=timezone.now())
+    assert free(sale) == 3
+
+
+def test_sync_reads_again_when_a_batch_was_acknowledged_between_its_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the fence the units of that batch are in neither count, and the gate is too high."""
+    sale = open_sale(units=3)
+    claim(sale)
+    count_units, reads = gate.count_units, []
+
+    def a_batch_settles_in_between(info: SaleInfo) -> object:
+        units = count_units(info)
+        if not reads:  # PostgreSQL was read; now the claim is settled and acknowledged
+            stream = key(sale.id, "claims")
+            stock.adjust(sku=sale.items[0].sku, change=-1, reason="taken", pool=f"sale:{sale.id}")
+            ids = [entry[0] for entry in store.client().xrange(stream)]
+            gate.acknowledge(sale_id=sale.id, group="drain", stream_ids=ids)
+        reads.append(units)
+        return units
+
+    monkeypatch.setattr(gate, "count_units", a_batch_settles_in_between)
+    assert gate.sync(sale, now=timezone.now())
+    assert len(reads) == 2
+    assert free(sale) == 2
+
+
+def test_a_paused_sale_s_gate_is_closed() -> None:
+    sale = open_sale(units=3)
+    gate.sync(replace(sale, status="paused"), now=timezone.now())
+    assert claim(sale).answer is Answer.NOT_OPEN
+    assert free(sale) == 3

@@ -1,0 +1,121 @@
+from decimal import Decimal
+
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.authtoken.models import Token
+
+from shop.models import Category, Product, Variant
+from tests.factories import make_user, make_variant
+
+TOKEN_URL = "/api/v1/auth/token/"
+
+
+def test_the_right_password_gives_the_account_s_token(db: None, client: Client) -> None:
+    user = make_user(password="kelp and salt 9")
+    body = {"email": user.email.upper(), "password": "kelp and salt 9"}
+    for _ in range(2):
+        response = client.post(TOKEN_URL, body, content_type="application/json")
+        assert response.status_code == 200
+        assert response.json() == {"token": Token.objects.get(user=user).key}
+
+
+def test_wrong_credentials_get_the_same_problem_whoever_is_meant(db: None, client: Client) -> None:
+    user, gone = make_user(password="kelp and salt 9"), make_user(password="x", is_active=False)
+    for email, password in ((user.email, "x"), ("nobody@example.com", "x"), (gone.email, "x")):
+        response = client.post(
+            TOKEN_URL, {"email": email, "password": password}, content_type="application/json"
+        )
+        assert response.status_code == 400
+        assert response.json()["code"] == "invalid_credentials"
+    assert not Token.objects.exists()
+
+
+def test_an_account_with_a_second_factor_gets_no_token_for_its_password(
+    db: None, client: Client
+) -> None:
+    user = make_user(password="kelp and salt 9")
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
+    body = {"email": user.email, "password": "kelp and salt 9"}
+    response = client.post(TOKEN_URL, body, content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (403, "second_factor_required")
+    assert not Token.objects.exists()
+
+
+def test_broken_bodies_are_problems(db: None, client: Client) -> None:
+    for body, code in (
+        ("{", "parse_error"),
+        ("[]", "invalid"),
+        ('"x"', "invalid"),
+        ("{}", "invalid"),
+        ('{"email": ["a"], "password": {}}', "invalid"),
+        ('{"email": "a@example.com", "password": "\\u0000"}', "invalid"),
+    ):
+        response = client.post(TOKEN_URL, body, content_type="application/json")
+        assert (response.status_code, response.json()["code"]) == (400, code), body
+    assert client.post(TOKEN_URL, {"email": "a"}).status_code == 415
+    assert client.get(TOKEN_URL).status_code == 405
+
+
+def test_a_wrong_token_is_told(db: None, client: Client) -> None:
+    response = client.get("/api/v1/products/", headers={"Authorization": "Token nonsense"})
+    assert (response.status_code, response.json()["code"]) == (401, "authentication_failed")
+
+
+def test_products_are_paged_with_prices_as_strings(
+    db: None, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    variants = [make_variant(units=1, price=Decimal("19.90")) for _ in range(25)]
+    with django_assert_max_num_queries(5):
+        body = client.get("/api/v1/products/").json()
+    assert (body["count"], len(body["results"]), body["previous"]) == (25, 24, None)
+    assert body["next"].endswith("/api/v1/products/?page=2")
+    newest = variants[-1]
+    assert body["results"][0] == {
+        "slug": newest.product.slug,
+        "name": newest.product.name,
+        "summary": "Gives light.",
+        "category": "lamps",
+        "url": f"/p/{newest.product.slug}/",
+        "variants": [
+            {
+                "sku": newest.sku,
+                "name": "",
+                "price": "19.90",
+                "currency": "EUR",
+                "compare_at_price": None,
+                "available": True,
+            }
+        ],
+    }
+
+
+def test_products_are_searched_and_chosen_by_category(db: None, client: Client) -> None:
+    lamp, chair = make_variant().product, make_variant().product
+    chairs = Category.objects.create(name="Chairs", slug="chairs")
+    Product.objects.filter(pk=chair.pk).update(name="Milking stool", category=chairs)
+
+    def slugs(**query: str) -> list[str]:
+        results = client.get("/api/v1/products/", query).json()["results"]
+        return [product["slug"] for product in results]
+
+    assert slugs(search="stools") == [chair.slug]
+    assert slugs(category="lamps") == [lamp.slug]
+    assert slugs(search="stool", category="lamps") == []
+    assert slugs(category="nothing") == []
+
+
+def test_a_page_that_is_not_there_is_a_problem(db: None, client: Client) -> None:
+    response = client.get("/api/v1/products/", {"page": "9"})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_a_product_shows_its_variants_and_which_can_be_had(db: None, client: Client) -> None:
+    free = make_variant(units=1)
+    Variant.objects.create(product=free.product, sku="GONE", name="Oak", price=5, position=1)
+    body = client.get(f"/api/v1/products/{free.product.slug}/").json()
+    assert [(row["sku"], row["available"]) for row in body["variants"]] == [
+        (free.sku, True),
+        ("GONE", False),
+    ]
+    assert client.get("/api/v1/products/nothing/").json()["code"] == "not_found"

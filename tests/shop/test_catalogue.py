@@ -1,0 +1,152 @@
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from inventory import stock
+from shop import catalogue
+from shop.models import Category, Product, Review, Variant
+from tests.factories import make_user, make_variant
+
+
+def names(products: object) -> list[str]:
+    return [product.name for product in products]  # type: ignore[attr-defined]  # any iterable
+
+
+def rename(variant: Variant, name: str, **fields: str) -> Product:
+    Product.objects.filter(pk=variant.product_id).update(name=name, **fields)
+    return Product.objects.get(pk=variant.product_id)
+
+
+def test_products_without_an_active_variant_or_not_published_are_not_seen(db: None) -> None:
+    seen, hidden, bare = make_variant(), make_variant(), make_variant()
+    Product.objects.filter(pk=hidden.product_id).update(is_published=False)
+    Variant.objects.filter(pk=bare.pk).update(is_active=False)
+    assert [product.pk for product in catalogue.published()] == [seen.product_id]
+    assert catalogue.find_product(slug=hidden.product.slug) is None
+
+
+def test_search_ranks_the_name_above_the_description(db: None) -> None:
+    rename(make_variant(), "Oak tray", description="For pens, and for a lantern.")
+    rename(make_variant(), "Lantern", description="Burns oil.")
+    assert names(catalogue.search(query="lanterns")) == ["Lantern", "Oak tray"]
+
+
+def test_search_finds_part_of_a_name_a_sku_and_a_colour(db: None) -> None:
+    variant = make_variant(sku="QX-77", name="Persimmon")
+    product = rename(variant, "Candlestick")
+    make_variant()
+    for query in ("ndlest", "qx-77", "persimm", "lamps candlestick"):
+        assert list(catalogue.search(query=query)) == [product], query
+
+
+def test_search_takes_whatever_people_type(db: None) -> None:
+    make_variant()
+    for query in ('"unclosed', "a & | !", "\x00", "%_", "x" * 5000, "-lamp", "' OR 1=1 --"):
+        list(catalogue.search(query=query))
+    assert len(catalogue.search(query="  ")) == 1
+
+
+def test_availability_of_a_list_takes_one_query(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    variants = [make_variant(units=units) for units in (0, 5, 6)]
+    with django_assert_num_queries(4):  # products, variants, pictures, availability
+        listed = catalogue.count_available(catalogue.published())
+    by_pk = {variant.pk: variant for product in listed for variant in product.variants.all()}
+    tiers = [(by_pk[variant.pk].available, by_pk[variant.pk].stock_tier) for variant in variants]
+    assert tiers == [(0, "sold_out"), (5, "low"), (6, "in_stock")]
+    assert [product.is_sold_out for product in listed] == [False, False, True]
+
+
+def test_units_of_another_pool_are_not_for_sale_here(db: None) -> None:
+    variant = make_variant(units=2)
+    stock.transfer(sku=variant.sku, quantity=2, source="main", target="sale:1", reason="test")
+    found = catalogue.find_product(slug=variant.product.slug)
+    assert found is not None
+    assert found.is_sold_out
+
+
+def test_only_approved_reviews_count(db: None) -> None:
+    product = make_variant().product
+    for rating, approved in ((5, True), (2, True), (1, False)):
+        Review.objects.create(
+            product=product, user=make_user(), rating=rating, title="So", is_approved=approved
+        )
+    summary = catalogue.review_summary(product=product)
+    assert (summary.average, summary.count, len(summary.reviews)) == (3.5, 2, 2)
+
+
+def test_related_products_share_the_category_and_leave_the_product_out(db: None) -> None:
+    product, other = make_variant().product, make_variant().product
+    elsewhere = make_variant().product
+    Product.objects.filter(pk=elsewhere.pk).update(
+        category=Category.objects.create(name="Chairs", slug="chairs")
+    )
+    assert catalogue.related(product=product) == [other]
+
+
+def test_list_pages_take_the_same_few_queries_whatever_they_show(
+    db: None, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    variants = [make_variant(units=1) for _ in range(20)]
+    slug = variants[0].product.slug
+    client.force_login(make_user())
+    client.post("/cart/add/", {"sku": variants[0].sku, "quantity": 1}, follow=True)
+    for url in (
+        "/",
+        "/search/",
+        "/search/?q=lamp",
+        "/c/lamps/",
+        f"/p/{slug}/",
+        f"/p/{slug}/reviews/",
+        f"/p/{slug}/related/",
+    ):
+        with django_assert_max_num_queries(8):
+            assert client.get(url).status_code == 200, url
+
+
+def test_a_guest_without_a_cart_costs_no_session_query(
+    db: None, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    product = make_variant(units=1).product
+    client.get(product.get_absolute_url())
+    with django_assert_num_queries(4):  # product, variants, pictures, availability
+        client.get(product.get_absolute_url())
+
+
+def test_the_product_page_shows_the_variant_asked_for_or_one_that_can_be_bought(
+    db: None, client: Client
+) -> None:
+    gone = make_variant(units=0)
+    free = Variant.objects.create(product=gone.product, sku="FREE", price=20, position=1)
+    stock.receive(sku="FREE", quantity=3)
+    url = gone.product.get_absolute_url()
+    assert client.get(url).context["variant"] == free
+    assert client.get(url, {"variant": gone.sku}).context["variant"] == gone
+    assert client.get(url, {"variant": "nonsense"}).context["variant"] == free
+
+
+def test_reviews_are_a_panel_and_a_page_of_their_own(db: None, client: Client) -> None:
+    url = make_variant().product.get_absolute_url() + "reviews/"
+    assert b"<html" not in client.get(url).content
+    assert b"<html" in client.get(url, {"page": 1}).content
+
+
+def test_lists_are_paged_and_say_how_many_there_are(db: None, client: Client) -> None:
+    variants = [make_variant() for _ in range(25)]
+    first, second = (client.get("/search/", {"page": number}).context["page"] for number in (1, 2))
+    assert (len(first.object_list), len(second.object_list)) == (24, 1)
+    assert (first.paginator.count, second.paginator.count) == (25, 25)
+    assert list(second) == [variants[0].product]
+
+
+def test_unknown_addresses_are_a_404(db: None, client: Client) -> None:
+    for url in ("/c/nothing/", "/p/nothing/", "/p/nothing/reviews/", "/p/nothing/related/"):
+        assert client.get(url).status_code == 404, url
+
+
+def test_a_page_number_out_of_range_shows_the_nearest_page(db: None, client: Client) -> None:
+    make_variant()
+    for number in ("0", "-1", "99", "x"):
+        response = client.get("/search/", {"page": number})
+        assert response.status_code == 200
+        assert response.context["page"].number == 1
