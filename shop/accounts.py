@@ -1,0 +1,86 @@
+"""Accounts: what happens at sign-in, and who may do what here."""
+
+from fnmatch import fnmatch
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.http import HttpRequest
+
+from shop import carts
+from shop.models import Address, User
+from shop.ratelimits import client_address
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """allauth's way into the shop."""
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in, and let what a guest had collected join the shopper's cart."""
+        guest_cart_id = request.session.get(carts.SESSION_KEY)
+        super().login(request, user)
+        if guest_cart_id:
+            carts.merge(guest_cart_id=guest_cart_id, user=user)
+            request.session.pop(carts.SESSION_KEY, None)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request)
+
+
+def needs_second_factor(user: User | AnonymousUser) -> bool:
+    """Whether somebody who works here still has to set up a second factor before entering the admin.
+
+    An account that has one cannot sign in without it, so having it is having used it.
+    """
+    return settings.STAFF_SECOND_FACTOR and not is_mfa_enabled(user)
+
+
+def ensure_groups() -> None:
+    """Give the groups of `settings.GROUPS` exactly the permissions that their patterns name.
+
+    Runs after `migrate`, which makes the permissions. Repeating it changes nothing.
+
+    Raises:
+        ImproperlyConfigured: a pattern names no permission.
+    """
+    permissions = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    for name, patterns in settings.GROUPS.items():
+        granted = set()
+        for pattern in patterns:
+            matching = [row for code, row in permissions.items() if fnmatch(code, pattern)]
+            if not matching:
+                raise ImproperlyConfigured(
+                    f"GROUPS gives {name} {pattern!r}, and no permission is called that. "
+                    "Run `manage.py migrate`, or correct the name."
+                )
+            granted.update(matching)
+        Group.objects.get_or_create(name=name)[0].permissions.set(granted)
+
+
+def save_address(*, user: User, address: Address) -> None:
+    """Keep an address in the shopper's book. The first one, and one so marked, is used first."""
+    with transaction.atomic():
+        # Two tabs that each mark an address would leave two marked ones.
+        User.objects.select_for_update().get(pk=user.pk)
+        others = Address.objects.filter(user=user).exclude(pk=address.pk)
+        address.user = user
+        address.is_default = address.is_default or not others.filter(is_default=True).exists()
+        if address.is_default:
+            others.update(is_default=False)
+        address.save()
+
+
+def delete_address(*, address: Address) -> None:
+    """Take an address out of the book; the newest of the others is used first then."""
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=address.user_id)
+        address.delete()
+        others = Address.objects.filter(user=address.user_id)
+        if not others.filter(is_default=True).exists() and (newest := others.first()):
+            Address.objects.filter(pk=newest.pk).update(is_default=True)

@@ -1,0 +1,103 @@
+"""Categories, products with their variants and pictures, and reviews to approve."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from inventory import stock
+from shop import pictures
+from shop.models import Category, Product, ProductImage, Review, Variant
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug", "position"]
+    list_editable = ["position"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class VariantInline(admin.TabularInline):
+    model = Variant
+    extra = 0
+    fields = ["sku", "name", "price", "compare_at_price", "free_units", "position", "is_active"]
+    readonly_fields = ["free_units"]
+
+    @admin.display(description="free units")
+    def free_units(self, variant: Variant) -> int | str:
+        return stock.available(skus=[variant.sku])[variant.sku] if variant.pk else "—"
+
+
+class ProductImageInline(admin.TabularInline):
+    model = ProductImage
+    extra = 0
+    fields = ["preview", "file", "alt", "variant", "position"]
+    readonly_fields = ["preview"]
+
+    def get_formset(
+        self, request: HttpRequest, obj: Product | None = None, **kwargs: Any
+    ) -> type[forms.BaseInlineFormSet]:
+        """A picture shows a variant of its own product, so no other is offered."""
+        formset = super().get_formset(request, obj, **kwargs)
+        choices = Variant.objects.filter(product=obj).select_related("product")
+        cast("forms.ModelChoiceField", formset.form.base_fields["variant"]).queryset = choices
+        return formset
+
+    @admin.display(description="picture")
+    def preview(self, image: ProductImage) -> str:
+        if not image.pk:
+            return "—"
+        url = pictures.rendition_url(file=image.file, width=400)
+        return format_html('<img src="{}" width="80" height="80" alt="">', url)
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    list_display = ["name", "category", "is_published", "created_at"]
+    list_filter = ["category", "is_published"]
+    list_select_related = ["category"]
+    search_fields = ["name", "summary", "variants__sku"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [VariantInline, ProductImageInline]
+    actions = ["publish", "withdraw"]
+
+    @admin.action(description="Publish", permissions=["change"])
+    def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
+        changed = products.filter(is_published=False).update(is_published=True)
+        self.message_user(request, f"Published {changed}.", messages.SUCCESS)
+
+    @admin.action(description="Withdraw from the shop", permissions=["change"])
+    def withdraw(self, request: HttpRequest, products: QuerySet[Product]) -> None:
+        changed = products.filter(is_published=True).update(is_published=False)
+        self.message_user(request, f"Withdrew {changed}.", messages.SUCCESS)
+
+
+@admin.register(Variant)
+class VariantAdmin(admin.ModelAdmin):
+    """To look variants up by SKU; they are edited with their product."""
+
+    list_display = ["sku", "full_name", "price", "is_active"]
+    list_select_related = ["product"]
+    search_fields = ["sku", "name", "product__name"]
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        return {}
+
+
+@admin.register(Review)
+class ReviewAdmin(admin.ModelAdmin):
+    list_display = ["title", "product", "rating", "user", "is_approved", "created_at"]
+    list_filter = ["is_approved", "rating"]
+    list_select_related = ["product", "user"]
+    search_fields = ["title", "body", "product__name"]
+    autocomplete_fields = ["product", "user"]
+    actions = ["approve"]
+
+    @admin.action(description="Approve", permissions=["change"])
+    def approve(self, request: HttpRequest, reviews: QuerySet[Review]) -> None:
+        changed = reviews.filter(is_approved=False).update(is_approved=True)
+        self.message_user(request, f"Approved {changed}.", messages.SUCCESS)

@@ -1,0 +1,81 @@
+"""Products over the API."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from shop import catalogue
+from shop.models import Product, Variant
+
+
+class VariantSerializer(serializers.ModelSerializer[Variant]):
+    currency = serializers.SerializerMethodField()
+    available = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Variant
+        fields = ["sku", "name", "price", "currency", "compare_at_price", "available"]
+
+    def get_currency(self, variant: Variant) -> str:
+        return settings.CURRENCY
+
+    def get_available(self, variant: Variant) -> bool:
+        return variant.available > 0
+
+
+class ProductSerializer(serializers.ModelSerializer[Product]):
+    category = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    url = serializers.SerializerMethodField()
+    variants = VariantSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Product
+        fields = ["slug", "name", "summary", "category", "url", "variants"]
+
+    def get_url(self, product: Product) -> str:
+        return product.get_absolute_url()
+
+
+class ProductDetailSerializer(ProductSerializer):
+    class Meta(ProductSerializer.Meta):
+        fields = [*ProductSerializer.Meta.fields, "description", "details"]
+
+
+@extend_schema(
+    parameters=[
+        OpenApiParameter("search", OpenApiTypes.STR, description="Words to look for."),
+        OpenApiParameter("category", OpenApiTypes.STR, description="The slug of a category."),
+    ],
+)
+class ProductList(generics.ListAPIView[Product]):
+    """Published products, the newest or best matching first."""
+
+    serializer_class = ProductSerializer
+
+    def get_queryset(self) -> QuerySet[Product]:
+        products = catalogue.search(query=self.request.GET.get("search", ""))
+        category = self.request.GET.get("category")
+        return products.filter(category__slug=category) if category else products
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        return None if page is None else catalogue.count_available(page)
+
+
+class ProductDetail(APIView):
+    """One published product."""
+
+    @extend_schema(operation_id="products_retrieve", responses=ProductDetailSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        found = catalogue.find_product(slug=slug)
+        if found is None:
+            raise Http404
+        return Response(ProductDetailSerializer(found).data)

@@ -1,0 +1,19 @@
+"""What every page knows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from shop import carts
+
+
+def shop(request: HttpRequest) -> dict[str, Any]:
+    """`cart_count` asks the database only when a template shows it."""
+    return {
+        "shop_name": settings.SHOP_NAME,
+        "currency": settings.CURRENCY,
+        "demo": settings.DEMO,
+        "cart_count": SimpleLazyObject(lambda: carts.count(request=request)),
+    }

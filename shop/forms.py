@@ -1,0 +1,49 @@
+"""What shoppers type in: cart, address book, own details."""
+
+from django import forms
+
+from shop.carts import MAX_QUANTITY
+from shop.models import Address, User
+
+#: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill
+ADDRESS_AUTOCOMPLETE = {
+    "recipient": "name",
+    "street": "address-line1",
+    "street2": "address-line2",
+    "postcode": "postal-code",
+    "city": "address-level2",
+    "country": "country",
+}
+
+
+class AddToCartForm(forms.Form):
+    sku = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    quantity = forms.IntegerField(min_value=1, max_value=MAX_QUANTITY, initial=1)
+
+
+class QuantityForm(forms.Form):
+    quantity = forms.IntegerField(min_value=0, max_value=999)
+
+
+class AddressForm(forms.ModelForm):
+    class Meta:
+        model = Address
+        fields = [*ADDRESS_AUTOCOMPLETE, "is_default"]
+        labels = {"is_default": "Use this address first"}
+        widgets = {
+            name: forms.TextInput(attrs={"autocomplete": value})
+            for name, value in ADDRESS_AUTOCOMPLETE.items()
+            if name != "country"
+        }
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        self.fields["country"].widget.attrs["autocomplete"] = ADDRESS_AUTOCOMPLETE["country"]
+
+
+class DetailsForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["name"]
+        labels = {"name": "Your name"}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}

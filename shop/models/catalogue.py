@@ -1,0 +1,146 @@
+"""What is for sale."""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from shop import pictures
+from shop.models.accounts import User
+
+
+class Category(models.Model):
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(unique=True)
+    description = models.TextField(blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("shop:category", args=[self.slug])
+
+
+class Product(models.Model):
+    """A thing with one or more variants that can be bought."""
+
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(unique=True)
+    summary = models.CharField(max_length=200, help_text="One sentence, shown in lists.")
+    description = models.TextField(blank=True)
+    details = models.TextField(blank=True, help_text="Material, care and dimensions.")
+    is_published = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("shop:product", args=[self.slug])
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Whether no variant can be bought; `catalogue.count_available` comes before it."""
+        return all(variant.available == 0 for variant in self.variants.all())
+
+
+class Variant(models.Model):
+    """One way to have a product: what a SKU and a price belong to."""
+
+    #: Fewer free units than this are told to the shopper.
+    LOW_STOCK = 6
+    #: Units free in the main pool; not a column: `catalogue.count_available` sets it.
+    available: int
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
+    sku = models.CharField("SKU", max_length=64, unique=True)
+    name = models.CharField(max_length=80, blank=True, help_text="Colour or size, if it has one.")
+    price = models.DecimalField(
+        max_digits=10, decimal_places=2, validators=[MinValueValidator(0)], help_text="Tax included."
+    )
+    compare_at_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="variant_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(compare_at_price__isnull=True) | Q(compare_at_price__gt=F("price")),
+                name="variant_compare_at_price_above_price",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.product.name}, {self.name}" if self.name else self.product.name
+
+    @property
+    def stock_tier(self) -> str:
+        """`sold_out`, `low` or `in_stock`."""
+        if self.available == 0:
+            return "sold_out"
+        return "low" if self.available < self.LOW_STOCK else "in_stock"
+
+
+class ProductImage(models.Model):
+    """A picture. Smaller widths are made when it is saved, never while a shopper waits."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
+    variant = models.ForeignKey(
+        Variant, on_delete=models.SET_NULL, null=True, blank=True, related_name="images"
+    )
+    file = models.ImageField(upload_to="products/", width_field="width", height_field="height")
+    width = models.PositiveIntegerField(editable=False)
+    height = models.PositiveIntegerField(editable=False)
+    alt = models.CharField("text for those who cannot see it", max_length=200)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.alt
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        pictures.make_renditions(file=self.file)
+
+
+class Review(models.Model):
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="reviews")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="reviews")
+    rating = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="One to five stars."
+    )
+    title = models.CharField(max_length=100)
+    body = models.TextField(blank=True)
+    is_approved = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["product", "user"], name="review_one_per_shopper"),
+            models.CheckConstraint(
+                condition=Q(rating__gte=1) & Q(rating__lte=5), name="review_rating_one_to_five"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rating}/5 {self.title}"

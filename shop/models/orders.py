@@ -1,0 +1,115 @@
+"""Orders: what was placed, what became of it, and when."""
+
+import secrets
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from inventory.models import Reservation
+from shop.models.accounts import PostalAddress, User
+from shop.models.catalogue import Variant
+
+#: Letters and digits that are not mistaken for one another on paper or on the telephone.
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+def new_reference() -> str:
+    """An order reference such as `K7MX-4QPD-9TRW`: 12 of 31 signs, about 59 bits, not guessable."""
+    signs = [secrets.choice(REFERENCE_ALPHABET) for _ in range(12)]
+    return "-".join("".join(signs[start : start + 4]) for start in (0, 4, 8))
+
+
+class Order(PostalAddress):
+    """A placed order. Its address is a copy: the address book may change afterwards."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting for payment"
+        PAID = "paid", "Paid"
+        FULFILLED = "fulfilled", "Shipped"
+        CANCELLED = "cancelled", "Cancelled"
+        EXPIRED = "expired", "Expired"
+        REFUNDED = "refunded", "Refunded"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(max_length=14, unique=True, default=new_reference, editable=False)
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
+    )
+    email = models.EmailField()
+    key = models.UUIDField(
+        unique=True, editable=False, help_text="The attempt that placed it: repeating it changes nothing."
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    currency = models.CharField(max_length=3)
+    subtotal = models.DecimalField(max_digits=10, decimal_places=2)
+    shipping = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    placed_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(help_text="When the reservations of an unpaid order end.")
+    paid_at = models.DateTimeField(null=True, blank=True)
+    fulfilled_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-placed_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(subtotal__gte=0) & Q(shipping__gte=0) & Q(total__gte=0),
+                name="order_amounts_not_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], name="order_pending_expiry", condition=Q(state="pending")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        return reverse("shop:order", args=[self.reference])
+
+
+class LineItem(models.Model):
+    """One line of an order, with the name and price of the moment it was placed."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="line_items")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
+    reservation = models.OneToOneField(
+        Reservation, on_delete=models.PROTECT, related_name="line_item"
+    )
+    sku = models.CharField("SKU", max_length=64)
+    name = models.CharField(max_length=220)
+    quantity = models.PositiveIntegerField()
+    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_item_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0), name="line_item_price_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+
+class OrderEvent(models.Model):
+    """A line of an order's timeline: what happened, and by whom."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=40)
+    message = models.CharField(max_length=300)
+    actor = models.CharField(max_length=254, blank=True, help_text="Empty when it was the shop itself.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.message

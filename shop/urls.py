@@ -1,0 +1,28 @@
+"""Addresses of the shop's pages."""
+
+from django.urls import path
+
+from shop.views import account, carts, catalogue, checkout, orders
+
+app_name = "shop"
+
+urlpatterns = [
+    path("", catalogue.home, name="home"),
+    path("search/", catalogue.search, name="search"),
+    path("c/<slug:slug>/", catalogue.category, name="category"),
+    path("p/<slug:slug>/", catalogue.product, name="product"),
+    path("p/<slug:slug>/reviews/", catalogue.reviews, name="product-reviews"),
+    path("p/<slug:slug>/related/", catalogue.related, name="product-related"),
+    path("cart/", carts.cart, name="cart"),
+    path("cart/add/", carts.add, name="cart-add"),
+    path("cart/lines/<int:pk>/", carts.update, name="cart-update"),
+    path("cart/lines/<int:pk>/remove/", carts.remove, name="cart-remove"),
+    path("account/", account.account, name="account"),
+    path("account/addresses/", account.addresses, name="addresses"),
+    path("account/addresses/new/", account.address_new, name="address-new"),
+    path("account/addresses/<int:pk>/", account.address_edit, name="address-edit"),
+    path("account/addresses/<int:pk>/delete/", account.address_delete, name="address-delete"),
+    path("account/details/", account.details, name="details"),
+    *checkout.urlpatterns,
+    *orders.urlpatterns,
+]

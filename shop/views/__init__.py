@@ -1,0 +1,1 @@
+"""Pages of the shop. A view parses, asks the shop one thing, and shows the answer."""

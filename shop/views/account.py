@@ -1,0 +1,88 @@
+"""A shopper's own pages: orders, address book, name."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from shop import accounts
+from shop.forms import AddressForm, DetailsForm
+from shop.models import Address, User
+
+#: Orders on a page of the list.
+PER_PAGE = 20
+
+
+@never_cache
+@login_required
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    user = _user(request)
+    context = {
+        "orders": Paginator(user.orders.all(), PER_PAGE).get_page(request.GET.get("page")),
+        "addresses": list(user.addresses.all()),
+    }
+    return render(request, "shop/account.html", context)
+
+
+@login_required
+@require_safe
+def addresses(request: HttpRequest) -> HttpResponse:
+    """The address book is a part of the account's page."""
+    return redirect("shop:account")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def address_new(request: HttpRequest) -> HttpResponse:
+    return _edit(request, Address(user=_user(request)))
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def address_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    return _edit(request, get_object_or_404(_user(request).addresses, pk=pk))
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def address_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    address = get_object_or_404(_user(request).addresses, pk=pk)
+    if request.method == "POST":
+        accounts.delete_address(address=address)
+        messages.success(request, "The address is gone.")
+        return redirect("shop:account")
+    return render(request, "shop/address_delete.html", {"address": address})
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def details(request: HttpRequest) -> HttpResponse:
+    form = DetailsForm(request.POST or None, instance=_user(request))
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Your name is saved.")
+        return redirect("shop:account")
+    return render(request, "shop/details.html", {"form": form})
+
+
+def _edit(request: HttpRequest, address: Address) -> HttpResponse:
+    form = AddressForm(request.POST or None, instance=address)
+    if form.is_valid():
+        accounts.save_address(user=_user(request), address=form.save(commit=False))
+        messages.success(request, "The address is saved.")
+        return redirect("shop:account")
+    return render(request, "shop/address_form.html", {"form": form, "address": address})
+
+
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)

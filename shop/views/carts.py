@@ -1,0 +1,90 @@
+"""The cart: a page, and three buttons that come back to it."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from shop import carts
+from shop.forms import AddToCartForm, QuantityForm
+
+#: Where the session keeps what was taken out last, until the cart was looked at.
+REMOVED_KEY = "cart_removed"
+
+
+@never_cache
+@require_safe
+def cart(request: HttpRequest) -> HttpResponse:
+    contents = carts.contents(cart=carts.find(request=request))
+    context = {
+        "cart_lines": contents.lines,
+        "subtotal": contents.subtotal,
+        "shipping": contents.shipping,
+        "total": contents.total,
+        "free_shipping_left": contents.free_shipping_left,
+        "removed": request.session.pop(REMOVED_KEY, None),
+    }
+    return render(request, "shop/cart.html", context)
+
+
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    form = AddToCartForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Choose a number from 1 to {carts.MAX_QUANTITY}.")
+        return redirect("shop:cart")
+    outcome = carts.add(
+        cart=carts.find_or_open(request=request),
+        sku=form.cleaned_data["sku"],
+        quantity=form.cleaned_data["quantity"],
+    )
+    _tell(request, outcome, done="{name} is in your cart.")
+    return redirect("shop:cart")
+
+
+@require_POST
+def update(request: HttpRequest, pk: int) -> HttpResponse:
+    form = QuantityForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Choose a number from 0 to {carts.MAX_QUANTITY}.")
+        return redirect("shop:cart")
+    quantity = form.cleaned_data["quantity"]
+    if quantity == 0:
+        return _remove(request, pk)
+    outcome = carts.set_quantity(
+        cart=carts.find_or_open(request=request), line_pk=pk, quantity=quantity
+    )
+    _tell(request, outcome, done="Your cart is up to date.")
+    return redirect("shop:cart")
+
+
+@require_POST
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    return _remove(request, pk)
+
+
+def _remove(request: HttpRequest, pk: int) -> HttpResponse:
+    outcome = carts.remove(cart=carts.find_or_open(request=request), line_pk=pk)
+    if isinstance(outcome, carts.Refused):
+        messages.error(request, outcome.reason)
+    else:
+        request.session[REMOVED_KEY] = {
+            "sku": outcome.variant.sku,
+            "name": outcome.variant.full_name,
+            "quantity": outcome.wanted,
+        }
+    return redirect("shop:cart")
+
+
+def _tell(request: HttpRequest, outcome: carts.Changed | carts.Refused, *, done: str) -> None:
+    if isinstance(outcome, carts.Refused):
+        messages.error(request, outcome.reason)
+    elif outcome.is_less:
+        messages.warning(
+            request,
+            f"You can have {outcome.quantity} of {outcome.variant.full_name}, "
+            f"not {outcome.wanted}: your cart has {outcome.quantity} now.",
+        )
+    else:
+        messages.success(request, done.format(name=outcome.variant.full_name))
