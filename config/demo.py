@@ -112,7 +112,7 @@ def _prepare(*, develop: bool) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     if not develop:
-        call_command("seed_demo")
+        call_command("seed_demo", fresh_sale=True)
     connections.close_all()
 
 

@@ -1,4 +1,4 @@
-"""How long each route goes on answering while the load grows. Every named route is declared here."""
+"""How long each route answers while the load grows. Every named route is declared here."""
 
 from functools import cache
 
@@ -37,15 +37,24 @@ ROUTES = {
     "api:sale-ticket": Priority.ESSENTIAL,
     "api:sale-admission": Priority.ESSENTIAL,
     "api:sale-purchases": Priority.CHECKOUT,
+    "api:auth-token": Priority.ESSENTIAL,
+    "api:schema": Priority.OPTIONAL,
+    "live": Priority.ALWAYS,
+    "ready": Priority.ALWAYS,
+    "metrics": Priority.ALWAYS,
+    "media": Priority.BROWSING,
 }
 #: Routes by how their name begins, for those that are not named above.
 FAMILIES = {
     "admin:": Priority.ALWAYS,
+    "api:order": Priority.CHECKOUT,
+    "api:product": Priority.BROWSING,
+    "shop:payment": Priority.CHECKOUT,
     "flashsale:": Priority.ESSENTIAL,
     "account_": Priority.ESSENTIAL,
     "mfa_": Priority.ALWAYS,
 }
-#: A route without a name (media files in development).
+#: A route without a name.
 UNNAMED = Priority.BROWSING
 
 

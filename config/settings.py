@@ -66,6 +66,8 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
 
 SHOP_NAME = os.environ.get("SHOP_NAME", "Holdfast")
 CURRENCY = os.environ.get("CURRENCY", "EUR")
+#: Where shoppers reach us: mails are written without a request.
+SITE_URL = os.environ.get("SITE_URL", f"http://127.0.0.1:{os.environ.get('PORT', '8000')}").rstrip("/")
 
 # Apps, outermost first: config -> flashsale -> shop -> inventory.
 

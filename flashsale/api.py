@@ -29,6 +29,8 @@ from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_queued
 from flashsale.tasks import drain_purchases
 from flashsale.views import REFUSALS, keep_admission
+from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
+from shop.models import User
 from shop.problems import Problem
 from shop.ratelimits import Limit, enforce
 
@@ -362,6 +364,30 @@ class PurchaseDetail(ShopperView):
                     status=409, code="already_paid", detail="It is paid: cancel the order instead."
                 )
         return Response(_purchase_json(show_purchase(_own_purchase(purchase_id, self.shopper))))
+
+
+class OrderView(ShopperView):
+    limits = BUY_LIMITS
+
+    @extend_schema(request=PlaceOrderSerializer, responses={201: OrderSerializer})
+    def post(self, request: Request, purchase_id: UUID) -> Response:
+        """Order and pay for what is held. Again: the same order, and another card after a decline."""
+        purchase = _own_purchase(purchase_id, self.shopper)
+        state = purchases.state_of(purchase)
+        if state in (State.REFUSED, State.EXPIRED, State.RELEASED):
+            raise Problem(
+                status=409,
+                code="hold_ended",
+                detail=f"There is nothing to pay: the purchase is {state}.",
+            )
+        answer = place_and_pay(
+            key=purchase.pk,
+            user=User.objects.get(shopper_id=self.shopper),
+            lines=[purchases.order_line(purchase)],
+            data=request.data,
+            on_placed=lambda order: purchases.attach_order(purchase, order),
+        )
+        return Response(answer, status=201)
 
 
 def _purchase_json(view: PurchaseView) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from enum import StrEnum
 from uuid import UUID
 
 import redis
-from django.db import transaction
 from django.utils import timezone
 
 from flashsale import gate
@@ -22,6 +21,7 @@ from flashsale.sales import Phase, SaleInfo, describe, phase_by_clock
 from inventory import reservations
 from inventory.models import Reservation
 from shop import orders
+from shop.checkout import OrderLine
 from shop.models import Order
 
 log = logging.getLogger(__name__)
@@ -174,17 +174,32 @@ def state_of(purchase: Purchase, *, now: datetime | None = None) -> State:
     return State.ORDERED if purchase.order_id else State.HELD
 
 
+def order_line(purchase: Purchase) -> OrderLine:
+    """What the shop's checkout needs of a hold: the variant, at the sale's price, with its reservation."""
+    return OrderLine(
+        variant=purchase.item.variant,
+        quantity=purchase.quantity,
+        unit_price=purchase.unit_price,
+        reservation=purchase.reservation,
+    )
+
+
+def attach_order(purchase: Purchase, order: Order) -> None:
+    """Remember the purchase's order, in the transaction that places it."""
+    Purchase.objects.filter(pk=purchase.pk).update(order=order)
+
+
 def release(purchase: Purchase) -> bool:
     """Let a hold go and give its unit to the next in line; False when it was paid or over already."""
-    if state_of(purchase) not in (State.HELD, State.ORDERED):
+    state = state_of(purchase)
+    if state is State.ORDERED and purchase.order is not None:
+        released = orders.cancel(order=purchase.order, actor="", reason="let go by the shopper")
+    elif state is State.HELD:
+        released = bool(
+            reservations.release(reservation_ids=[purchase.pk], reason="let go by the shopper")
+        )
+    else:
         return False
-    with transaction.atomic():
-        if purchase.order is not None and purchase.order.state == Order.State.PENDING:
-            released = orders.cancel(order=purchase.order, actor="", reason="let go by the shopper")
-        else:
-            released = bool(
-                reservations.release(reservation_ids=[purchase.pk], reason="let go by the shopper")
-            )
     if released:
         _open_gate(describe(purchase.sale), shopper=purchase.shopper_id)
     return released

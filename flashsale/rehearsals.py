@@ -2,7 +2,7 @@
 
 The shadow has a pool of its own, so the rehearsed sale and the main pool are not touched, and is in no list.
 Its records stay: the ledger of stock only ever grows, and whoever reads the audit of that day must find what
-happened. Its orders are cancelled, so that nobody ships them, and its units are written off.
+happened. Its orders are refunded, so that nobody ships them, and its units are written off.
 """
 
 import secrets
@@ -18,6 +18,7 @@ from flashsale.crowd import Report
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale, SaleItem
 from inventory import audit, stock
+from inventory.models import Reservation
 from shop import orders
 from shop.models import Order
 
@@ -27,6 +28,7 @@ LOBBY_SECONDS = 10
 LONGEST_HOLD_SECONDS = 45
 #: Seconds that the workers get to settle the last claims.
 SETTLE_SECONDS = 15
+LIVE = (Reservation.State.HELD, Reservation.State.CONFIRMED)
 #: How the shadow's slug goes on after the sale's; a slug has 50 signs at the most.
 SLUG_MARK = "-rehearsal-"
 
@@ -126,16 +128,32 @@ def judge(shadow: Sale, *, report: Report) -> list[Finding]:
     return findings + [Finding(result.check.question, result.breaches) for result in results]
 
 
-def clean_up(shadow: Sale) -> None:
-    """End the shadow, let its holds go, cancel its orders and write its units off. Safe to repeat."""
+def clean_up(shadow: Sale) -> list[str]:
+    """End the shadow, let its holds go, refund its orders and write its units off. Safe to repeat.
+
+    Returns:
+        References of orders whose payment would not come to an end: somebody has to look at them.
+    """
     shadow.refresh_from_db()
     if shadow.status in (Sale.Status.SCHEDULED, Sale.Status.PAUSED):
         steering.end(shadow)
-    for purchase in Purchase.objects.filter(sale=shadow, refusal="").select_related(
-        "sale", "item", "reservation", "order"
-    ):
-        if purchase.order is not None and purchase.order.state == Order.State.PAID:
-            orders.cancel(order=purchase.order, actor="", reason="the rehearsal is over")
-        else:
-            purchases.release(purchase)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (left := _undo(shadow)) and time.monotonic() < deadline:
+        time.sleep(0.5)
     sales.return_units(shadow)
+    return left
+
+
+def _undo(shadow: Sale) -> list[str]:
+    """Take back what was bought; return the orders that are just being paid."""
+    left = []
+    bought = Purchase.objects.filter(sale=shadow, refusal="")
+    for purchase in bought.select_related("sale", "item", "reservation", "order"):
+        order, reservation = purchase.order, purchase.reservation
+        if order is not None and order.state == Order.State.PAID:
+            orders.refund(order=order, actor="", reason="the rehearsal is over")
+        elif reservation is None or reservation.state not in LIVE:
+            continue
+        elif not purchases.release(purchase) and order is not None:
+            left.append(order.reference)
+    return left

@@ -92,9 +92,7 @@ def _admission_of(
 
 def _see(url: str) -> HttpResponseRedirect:
     """303: look there with GET, so that a reload posts nothing again."""
-    response = HttpResponseRedirect(url)
-    response.status_code = 303
-    return response
+    return HttpResponseRedirect(url, status=303)
 
 
 @require_GET
@@ -393,4 +391,5 @@ def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         hold_expires_at=purchase.reservation.expires_at,
         cancel_url=reverse("flashsale:purchase-release", args=[purchase_id]),
         on_placed=lambda order: purchases.attach_order(purchase, order),
+        steps=steps("Pay", has_line=purchase.sale.queue_mode != Sale.QueueMode.NONE),
     )

@@ -83,4 +83,4 @@ def recount(*, scope: str, holder: str, units: int) -> bool:
     """Count units that had been taken off, if the holder's limit leaves room."""
     with connection.cursor() as cursor:
         cursor.execute(RECOUNT, {"scope": scope, "holder": holder, "units": units})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)

@@ -74,10 +74,7 @@ class PricedLine:
 
     @property
     def image(self) -> ProductImage | None:
-        """The variant's own picture, or the product's first."""
-        images = list(self.variant.product.images.all())
-        own = (image for image in images if image.variant_id == self.variant.pk)
-        return next(own, images[0] if images else None)
+        return self.variant.image
 
 
 @dataclass(frozen=True)

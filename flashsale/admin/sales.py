@@ -24,6 +24,8 @@ from inventory.stock import NotEnoughStock
 from shop.models import Variant
 
 Status = Sale.Status
+#: Methods that show a time which cannot be changed any more.
+TOLD_TIMES = {"lobby_opens_at": "lobby_opens", "opens_at": "opens", "closes_at": "closes"}
 RUNNING = (Status.SCHEDULED, Status.PAUSED)
 
 
@@ -36,7 +38,6 @@ class Step:
     explanation: str
     sources: tuple[Status, ...]
     run: Callable[[Sale], None]
-    is_final: bool = False
 
 
 STEPS = {
@@ -70,7 +71,6 @@ STEPS = {
         "main pool.",
         sources=RUNNING,
         run=steering.end,
-        is_final=True,
     ),
     "cancel": Step(
         label="Cancel",
@@ -79,7 +79,6 @@ STEPS = {
         "to the main pool.",
         sources=(Status.DRAFT, *RUNNING),
         run=steering.cancel,
-        is_final=True,
     ),
 }
 
@@ -90,9 +89,9 @@ class SaleItemInline(admin.TabularInline):
     fields = ["variant", "usual_price", "price", "units", "position"]
     readonly_fields = ["usual_price"]
 
-    @admin.display(description=f"usual price ({settings.CURRENCY})", empty_value="–")
-    def usual_price(self, item: SaleItem) -> object:
-        return item.variant.price if item.pk else None
+    @admin.display(description=f"usual price ({settings.CURRENCY})")
+    def usual_price(self, item: SaleItem) -> str:
+        return str(item.variant.price) if item.pk else "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SaleItem]:
         return super().get_queryset(request).select_related("variant__product", "sale")
@@ -141,6 +140,10 @@ class SaleAdmin(admin.ModelAdmin):
     def current_phase(self, sale: Sale) -> str:
         return phase_by_clock(sale, now=timezone.now()).capitalize()
 
+    @admin.display(description="lobby opens")
+    def lobby_opens(self, sale: Sale) -> str:
+        return _told(sale.lobby_opens_at)
+
     @admin.display(description="opens", ordering="opens_at")
     def opens(self, sale: Sale) -> str:
         return _told(sale.opens_at)
@@ -168,8 +171,8 @@ class SaleAdmin(admin.ModelAdmin):
         if obj is None or obj.status == Status.DRAFT:
             return ["status", "numbers"]
         editable = EDITABLE[Status(obj.status)]
-        names = [*WORDS, "slug", *TIMES, *RULES]
-        return ["status", "numbers", *(name for name in names if name not in editable)]
+        fixed = [name for name in (*WORDS, "slug", *RULES) if name not in editable]
+        return ["status", "numbers", *fixed, *TOLD_TIMES.values()]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Sale | None = None
@@ -182,7 +185,7 @@ class SaleAdmin(admin.ModelAdmin):
             words["description"] = WHY_FIXED[Status(obj.status)]
         fieldsets = [
             ("What shoppers read", words),
-            (f"Times ({settings.TIME_ZONE})", {"fields": TIMES}),
+            (f"Times ({settings.TIME_ZONE})", {"fields": _times(obj)}),
             ("Rules", {"fields": RULES}),
         ]
         if obj is not None:
@@ -228,6 +231,7 @@ class SaleAdmin(admin.ModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         sale = kwargs.get("obj")
+        context["show_delete"] = sale is not None and not _is_on_record(sale)
         if sale is not None and self.has_change_permission(request, sale):
             context["steps"] = [
                 {"label": step.label, "url": _step_url(sale, name)}
@@ -278,9 +282,7 @@ class SaleAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         sale = self.get_object(request, object_id)
-        if sale is not None and (
-            sale.purchases.exists() or sale.items.filter(~Q(stock=None)).exists()
-        ):
+        if sale is not None and _is_on_record(sale):
             messages.error(
                 request,
                 f"{sale} was scheduled, and its units and purchases are on record: it cannot be "
@@ -288,6 +290,18 @@ class SaleAdmin(admin.ModelAdmin):
             )
             return HttpResponseRedirect(reverse("admin:flashsale_sale_change", args=[sale.pk]))
         return super().delete_view(request, object_id, extra_context)
+
+
+def _is_on_record(sale: Sale) -> bool:
+    return sale.purchases.exists() or sale.items.filter(~Q(stock=None)).exists()
+
+
+def _times(sale: Sale | None) -> list[str]:
+    """The times' fields; those that are fixed are shown with the zone's name instead."""
+    if sale is None or sale.status == Status.DRAFT:
+        return list(TIMES)
+    editable = EDITABLE[Status(sale.status)]
+    return [name if name in editable else TOLD_TIMES[name] for name in TIMES]
 
 
 def _is_draft(sale: Any) -> bool:

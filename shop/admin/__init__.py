@@ -1,5 +1,5 @@
 """The back office, one module a subject."""
 
-from shop.admin import accounts, catalogue
+from shop.admin import accounts, catalogue, orders, payments
 
-__all__ = ["accounts", "catalogue"]
+__all__ = ["accounts", "catalogue", "orders", "payments"]

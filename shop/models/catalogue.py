@@ -67,7 +67,10 @@ class Variant(models.Model):
     sku = models.CharField("SKU", max_length=64, unique=True)
     name = models.CharField(max_length=80, blank=True, help_text="Colour or size, if it has one.")
     price = models.DecimalField(
-        max_digits=10, decimal_places=2, validators=[MinValueValidator(0)], help_text="Tax included."
+        max_digits=10,
+        decimal_places=2,
+        validators=[MinValueValidator(0)],
+        help_text="Tax included.",
     )
     compare_at_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -89,6 +92,13 @@ class Variant(models.Model):
     @property
     def full_name(self) -> str:
         return f"{self.product.name}, {self.name}" if self.name else self.product.name
+
+    @property
+    def image(self) -> "ProductImage | None":
+        """The variant's own picture, or the product's first."""
+        images = list(self.product.images.all())
+        own = (image for image in images if image.variant_id == self.pk)
+        return next(own, images[0] if images else None)
 
     @property
     def stock_tier(self) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from inventory.models import Reservation
 from shop.models.accounts import PostalAddress, User
-from shop.models.catalogue import Variant
+from shop.models.catalogue import ProductImage, Variant
 
 #: Letters and digits that are not mistaken for one another on paper or on the telephone.
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -39,7 +40,9 @@ class Order(PostalAddress):
     )
     email = models.EmailField()
     key = models.UUIDField(
-        unique=True, editable=False, help_text="The attempt that placed it: repeating it changes nothing."
+        unique=True,
+        editable=False,
+        help_text="The attempt that placed it: repeating it changes nothing.",
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     currency = models.CharField(max_length=3)
@@ -54,6 +57,7 @@ class Order(PostalAddress):
 
     class Meta:
         ordering = ["-placed_at"]
+        permissions = [("refund_order", "Can refund and cancel paid orders")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(subtotal__gte=0) & Q(shipping__gte=0) & Q(total__gte=0),
@@ -98,6 +102,14 @@ class LineItem(models.Model):
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
 
+    @property
+    def total(self) -> Decimal:
+        return self.unit_price * self.quantity
+
+    @property
+    def image(self) -> ProductImage | None:
+        return self.variant.image
+
 
 class OrderEvent(models.Model):
     """A line of an order's timeline: what happened, and by whom."""
@@ -105,7 +117,9 @@ class OrderEvent(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=40)
     message = models.CharField(max_length=300)
-    actor = models.CharField(max_length=254, blank=True, help_text="Empty when it was the shop itself.")
+    actor = models.CharField(
+        max_length=254, blank=True, help_text="Empty when it was the shop itself."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -152,6 +152,8 @@ async function enter() {
       return;
     }
     if (answer.status === 425 || answer.status === 429 || answer.status === 503) {
+      const told = await answer.json().catch(() => ({}));
+      show("entry", told.detail ?? "");
       await wait(jitter(retryAfter(answer)));
     } else {
       // Something that a page explains better than a script.
@@ -197,7 +199,7 @@ function pause() {
   return secondsToOpening > 0 ? Math.min(POLL_MS.near, secondsToOpening * 1000 + 700) : 1500;
 }
 
-if (!OVER.includes(firstPhase) && !page.querySelector("[data-view=served]")) {
+if (!OVER.includes(firstPhase) && !("admitted" in page.dataset)) {
   poll();
   setInterval(render, 1000);
   document.addEventListener("visibilitychange", poll);

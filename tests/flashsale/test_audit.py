@@ -110,7 +110,7 @@ def change_the_quantity(purchase: Purchase) -> None:
 
 
 def change_the_holder(purchase: Purchase) -> None:
-    Reservation.objects.filter(pk=purchase.reservation_id).update(holder=str(uuid4()))
+    Reservation.objects.filter(purchase=purchase).update(holder=str(uuid4()))
 
 
 def lose_the_reservation(purchase: Purchase) -> None:
@@ -126,7 +126,7 @@ def lose_the_purchase(purchase: Purchase) -> None:
 
 
 def slip_units_in(purchase: Purchase) -> None:
-    Stock.objects.filter(pk=purchase.item.stock_id).update(on_hand=F("on_hand") + 1)
+    Stock.objects.filter(reservations__purchase=purchase).update(on_hand=F("on_hand") + 1)
 
 
 def forget_an_arrival(purchase: Purchase) -> None:

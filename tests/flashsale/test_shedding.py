@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 import redis
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -130,7 +131,7 @@ def test_with_both_away_the_last_level_stays(
     shedding._memory.look_at = 0.0
 
     def away(**_: object) -> InForce:
-        raise shedding.django.db.OperationalError
+        raise OperationalError
 
     monkeypatch.setattr(shedding, "recorded", away)
     assert shedding.current() == InForce(Level.BROWNOUT, row.until)

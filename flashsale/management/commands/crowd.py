@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from flashsale import crowd, crowd_progress, rehearsals, sales
+from flashsale import crowd, rehearsals, sales
 from flashsale.models import Sale
 
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         report = crowd.Report(shoppers=shoppers)
         members = crowd.enlist(shoppers)
         self.stdout.write(f"{shoppers} shoppers are on their way to {row.name}.")
-        with crowd_progress.shown(report, out=self.stdout) as tick:
+        with crowd.shown(report, out=self.stdout) as tick:
             try:
                 asyncio.run(
                     crowd.send(

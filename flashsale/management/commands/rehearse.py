@@ -8,7 +8,7 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from flashsale import crowd, crowd_progress, rehearsals
+from flashsale import crowd, rehearsals
 from flashsale.models import Sale
 
 #: Seconds in which a running shop answers that it is alive.
@@ -57,7 +57,8 @@ class Command(BaseCommand):
         except httpx.HTTPError as error:
             raise CommandError(f"The shop at {url} stopped answering: {error}") from error
         finally:
-            rehearsals.clean_up(shadow)
+            for reference in rehearsals.clean_up(shadow):
+                self.stderr.write(f"Order {reference} is still being paid: refund it afterwards.")
         for finding in findings:
             mark = self.style.ERROR("BREACH") if finding.breaches else self.style.SUCCESS("ok")
             self.stdout.write(f"{mark:<6} {finding.question}")
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{shadow.name}: {shoppers} shoppers, opens in {rehearsals.LOBBY_SECONDS} seconds."
         )
-        with crowd_progress.shown(report, out=self.stdout) as tick:
+        with crowd.shown(report, out=self.stdout) as tick:
             asyncio.run(
                 crowd.send(
                     url=url,

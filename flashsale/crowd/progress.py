@@ -8,7 +8,7 @@ from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from flashsale.crowd import Report
+from flashsale.crowd.report import Report
 
 #: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 2.0

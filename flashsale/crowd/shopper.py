@@ -1,36 +1,20 @@
-"""A synthetic crowd: shoppers who come to a sale through real HTTP, as programs of their own would.
-
-It knows the JSON API's contract and nothing of the inside. Bounded in people and time, and only ever sent to
-this machine: a crowd at somebody else's door is an attack.
-"""
+"""One shopper: comes, waits, buys, and does as their habit is. Knows the API's contract alone."""
 
 import asyncio
 import math
 import random
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-from django.contrib.auth.hashers import make_password
-from rest_framework.authtoken.models import Token
 
-from shop.models import User
+from flashsale.crowd.people import CARDS, Habit, Personality
+from flashsale.crowd.report import Report
 
-#: People that one process can play on a small machine.
-MOST_SHOPPERS = 5000
-#: Connections that the crowd opens at the most; the others wait as in a browser's own pool.
-CONNECTIONS = 64
-#: Seconds that one request may take before the shopper tries again.
-REQUEST_SECONDS = 15.0
 #: Times that a shopper tries again after a broken connection or a 5xx.
 TRIES = 6
 #: Seconds between two looks at the line document, in the lobby and after; each shopper adds jitter.
@@ -48,238 +32,6 @@ ADDRESS = {
     "city": "Berlin",
     "country": "DE",
 }
-
-
-class NotLoopbackError(Exception):
-    """The crowd is sent to this machine alone."""
-
-
-class Habit(StrEnum):
-    """What somebody does with a unit that is held for them."""
-
-    PAYS = "pays"
-    PAYS_LATE = "pays late"
-    PAYS_TWICE = "pays, reported three times"
-    IS_DECLINED_ONCE = "is declined once, then pays"
-    GIVES_UP = "is declined and gives up"
-    WALKS_AWAY = "walks away"
-    LETS_GO = "lets go"
-
-
-#: How many of a hundred do what: about one unit in five comes back.
-HABITS = {
-    Habit.PAYS: 58,
-    Habit.PAYS_LATE: 7,
-    Habit.PAYS_TWICE: 7,
-    Habit.IS_DECLINED_ONCE: 8,
-    Habit.GIVES_UP: 5,
-    Habit.WALKS_AWAY: 10,
-    Habit.LETS_GO: 5,
-}
-#: The demo card that goes with a habit.
-CARDS = {
-    Habit.PAYS_LATE: "late",
-    Habit.PAYS_TWICE: "duplicate",
-    Habit.IS_DECLINED_ONCE: "decline",
-    Habit.GIVES_UP: "decline",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Personality:
-    """How one shopper behaves.
-
-    Attributes:
-        comes_early: whether they come before the opening.
-        arrival: 0 to 1, when within the time that they come in.
-        patience: seconds that they stay without a unit once it is open and they are there.
-        pause: seconds that they think before each click.
-    """
-
-    habit: Habit
-    double_clicks: bool
-    comes_early: bool
-    arrival: float
-    patience: float
-    pause: float
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An account of the crowd and its key to the API."""
-
-    email: str
-    key: str
-
-
-@dataclass
-class Report:
-    """What the crowd saw. Times are lists of seconds."""
-
-    shoppers: int
-    joined: int = 0
-    admitted: int = 0
-    claimed: int = 0
-    held: int = 0
-    paid: int = 0
-    released: int = 0
-    expired: int = 0
-    walked_away: int = 0
-    left_impatient: int = 0
-    declined: int = 0
-    finished: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    waits: list[float] = field(default_factory=list)
-    buy_to_held: list[float] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """The summary, for people."""
-        refused = ", ".join(f"{count} {why}" for why, count in sorted(self.refused.items()))
-        errors = ", ".join(f"{count} × {kind}" for kind, count in self.errors.most_common())
-        return [
-            f"shoppers    {self.shoppers}: {self.joined} joined the line, {self.admitted} let in",
-            f"bought      {self.held} times held, {self.paid} paid",
-            f"came back   {self.released} let go, {self.expired} expired unpaid"
-            f" ({self.walked_away} walked away, {self.declined} cards declined)",
-            f"refused     {refused or 'nobody'}; {self.left_impatient} did not want to wait longer",
-            f"waited      {_seconds(self.waits, 0.5)} (median) to be let in,"
-            f" 95 % at most {_seconds(self.waits, 0.95)}",
-            f"buy to held {_seconds(self.buy_to_held, 0.5)} (median),"
-            f" 99 % at most {_seconds(self.buy_to_held, 0.99)}",
-            f"errors      {errors or 'none'}",
-        ]
-
-    def progress(self) -> str:
-        """One line for the way."""
-        parts = {
-            "joined": self.joined,
-            "let in": self.admitted,
-            "held": self.held,
-            "paid": self.paid,
-            "came back": self.released + self.expired,
-            "refused": self.refused.total(),
-            "errors": self.errors.total(),
-            "done": self.finished,
-        }
-        return ", ".join(f"{count} {what}" for what, count in parts.items())
-
-
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that `share` of all values do not exceed (nearest rank); None of nothing."""
-    if not values:
-        return None
-    return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
-
-
-def _seconds(values: Sequence[float], share: float) -> str:
-    value = quantile(values, share)
-    return "nobody" if value is None else f"{value:.1f} s"
-
-
-def check_address(url: str) -> str:
-    """The address without a slash at its end.
-
-    Raises:
-        NotLoopbackError: it is not plain HTTP on this machine.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        is_here = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if parts.scheme != "http" or not is_here:
-        raise NotLoopbackError(
-            f"{url} is not this machine: give an address such as http://127.0.0.1:8000."
-        )
-    return url.rstrip("/")
-
-
-def enlist(count: int) -> list[Member]:
-    """The first `count` accounts of the crowd, made when they are new; they have no password."""
-    emails = [f"crowd-{number:04}@crowd.invalid" for number in range(1, count + 1)]
-    User.objects.bulk_create(
-        (User(email=email, name="Crowd", password=make_password(None)) for email in emails),
-        ignore_conflicts=True,
-    )
-    users = User.objects.filter(email__in=emails)
-    Token.objects.bulk_create(
-        (
-            Token(user=user, key=Token.generate_key(), created=datetime.now(tz=UTC))
-            for user in users.filter(auth_token=None)
-        ),
-        ignore_conflicts=True,
-    )
-    keys = Token.objects.filter(user__in=users).order_by("user__email")
-    return [Member(email, key) for email, key in keys.values_list("user__email", "key")]
-
-
-def imagine(*, seed: int, number: int) -> Personality:
-    """The personality of a shopper: the same seed and number, the same person."""
-    chance = random.Random(f"{seed}:{number}")  # noqa: S311 -- people, not secrets
-    return Personality(
-        habit=chance.choices(list(HABITS), weights=list(HABITS.values()))[0],
-        double_clicks=chance.random() < 0.15,
-        comes_early=chance.random() < 0.8,
-        arrival=chance.random(),
-        patience=chance.uniform(60, 240),
-        pause=chance.uniform(0.5, 5.0),
-    )
-
-
-async def send(
-    *,
-    url: str,
-    slug: str,
-    members: Sequence[Member],
-    seed: int,
-    seconds: float,
-    report: Report,
-    tick: Callable[[Report], None],
-) -> None:
-    """Send the members to a sale and wait until all are done, `seconds` at the most.
-
-    Args:
-        report: filled on the way.
-        tick: called about four times a second with the report.
-
-    Raises:
-        NotLoopbackError: `url` is somewhere else.
-        httpx.HTTPError: there is no such sale, or no shop at `url`.
-    """
-    address = check_address(url)
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(
-        base_url=f"{address}/api/v1/", limits=limits, timeout=REQUEST_SECONDS, trust_env=False
-    ) as client:
-        answer = await client.get(f"sales/{slug}/")
-        answer.raise_for_status()
-        sale = Place.parse(answer.json())
-        people = [
-            asyncio.create_task(
-                Shopper(
-                    client=client,
-                    sale=sale,
-                    key=member.key,
-                    person=imagine(seed=seed, number=number),
-                    chance=random.Random(f"{seed}:{number}:on the way"),  # noqa: S311 -- jitter
-                    report=report,
-                ).shop()
-            )
-            for number, member in enumerate(members)
-        ]
-        deadline = time.monotonic() + seconds
-        while not all(person.done() for person in people) and time.monotonic() < deadline:
-            await asyncio.wait(people, timeout=0.25, return_when=asyncio.ALL_COMPLETED)
-            tick(report)
-        for person in people:
-            person.cancel()
-        for outcome in await asyncio.gather(*people, return_exceptions=True):
-            if isinstance(outcome, asyncio.CancelledError):
-                report.errors["ran out of time"] += 1
-            elif isinstance(outcome, BaseException):
-                report.errors[f"{type(outcome).__name__}: {outcome}"[:80]] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,7 +242,7 @@ class Shopper:
         state = await self._state_after(purchase, "held", "ordered")
         if state["state"] == "paid":
             self.report.paid += 1
-        elif state["state"] == "expired":
+        elif state["state"] in ("expired", "released"):
             self.report.expired += 1
         else:
             self.report.errors[f"ordered, then {state['state']}"] += 1
@@ -501,7 +253,8 @@ class Shopper:
             ends = datetime.fromisoformat(state["hold_expires_at"]).timestamp()
             await asyncio.sleep(max(0.0, ends - time.time()) + self.chance.uniform(0.5, 2.0))
         state = await self._state_after(purchase, "held", "ordered")
-        if state["state"] == "expired":
+        # An order that was not paid in time lets its reservation go: both words are true then.
+        if state["state"] in ("expired", "released"):
             self.report.expired += 1
         else:
             self.report.errors[f"not paid, then {state['state']}"] += 1

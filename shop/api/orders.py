@@ -1,0 +1,175 @@
+"""Orders over the API: the shopper's own, and the body of a call that places one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from django_countries.serializers import CountryFieldMixin
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import generics, serializers
+from rest_framework.permissions import IsAuthenticated
+
+from shop import checkout, gateways, payments
+from shop.checkout import AddressData, CartChanged, HoldEnded, OrderLine, Short
+from shop.forms import ADDRESS_AUTOCOMPLETE
+from shop.models import Address, LineItem, Order, PaymentIntent, User
+from shop.problems import Problem
+
+
+class AddressSerializer(CountryFieldMixin, serializers.ModelSerializer[Address]):
+    class Meta:
+        model = Address
+        fields = list(ADDRESS_AUTOCOMPLETE)
+
+
+class PaymentMethodSerializer(serializers.Serializer[Any]):
+    """Which gateway, and what it needs to know; the demo gateway takes a card."""
+
+    method = serializers.CharField(max_length=20)
+    card = serializers.CharField(max_length=20, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            payments.read_method(attrs)
+        except gateways.BadMethod as error:
+            raise serializers.ValidationError(str(error), code="payment_method") from error
+        return attrs
+
+
+class PlaceOrderSerializer(serializers.Serializer[Any]):
+    """The body of a call that places an order."""
+
+    shipping_address = AddressSerializer()
+    payment_method = PaymentMethodSerializer()
+
+
+class LineItemSerializer(serializers.ModelSerializer[LineItem]):
+    total = serializers.DecimalField(max_digits=10, decimal_places=2, read_only=True)
+
+    class Meta:
+        model = LineItem
+        fields = ["sku", "name", "quantity", "unit_price", "total"]
+
+
+class PaymentSerializer(serializers.ModelSerializer[PaymentIntent]):
+    class Meta:
+        model = PaymentIntent
+        fields = ["gateway", "state", "amount", "currency", "decline_reason"]
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+    items = LineItemSerializer(source="line_items", many=True, read_only=True)
+    shipping_address = serializers.SerializerMethodField()
+    payment = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields = [
+            "reference",
+            "state",
+            "url",
+            "items",
+            "subtotal",
+            "shipping",
+            "total",
+            "currency",
+            "placed_at",
+            "expires_at",
+            "paid_at",
+            "shipping_address",
+            "payment",
+        ]
+
+    @extend_schema_field(AddressSerializer)
+    def get_shipping_address(self, order: Order) -> dict[str, str]:
+        return {name: str(getattr(order, name)) for name in ADDRESS_AUTOCOMPLETE}
+
+    @extend_schema_field(PaymentSerializer(allow_null=True))
+    def get_payment(self, order: Order) -> dict[str, Any] | None:
+        """The newest attempt to pay."""
+        newest = max(order.payment_intents.all(), key=lambda row: row.created_at, default=None)
+        return dict(PaymentSerializer(newest).data) if newest else None
+
+
+class OrderList(generics.ListAPIView[Order]):
+    """Your own orders, the newest first."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = OrderSerializer
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return _orders_of(self.request.user)
+
+
+class OrderDetail(generics.RetrieveAPIView[Order]):
+    """One of your own orders."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = OrderSerializer
+    lookup_field = "reference"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return _orders_of(self.request.user)
+
+
+def place_and_pay(
+    *,
+    key: UUID,
+    user: User,
+    lines: Sequence[OrderLine],
+    data: Any,
+    on_placed: Callable[[Order], None] | None = None,
+) -> dict[str, Any]:
+    """Place an order for an API client and start its payment; with a key that is known, pay that order.
+
+    Args:
+        data: the body, as `PlaceOrderSerializer` describes it.
+
+    Returns:
+        The order, as `OrderSerializer` describes it.
+
+    Raises:
+        ValidationError: the body cannot be used; nothing was done.
+        Problem: 409 `hold_ended`, `sold_out` or `not_payable`.
+    """
+    body = PlaceOrderSerializer(data=data)
+    body.is_valid(raise_exception=True)
+    address = body.validated_data["shipping_address"]
+    outcome = checkout.place_order(
+        key=key,
+        user=user,
+        email=user.email,
+        address=AddressData(**{name: str(value) for name, value in address.items()}),
+        lines=lines,
+        on_placed=on_placed,
+    )
+    match outcome:
+        case HoldEnded():
+            raise Problem(
+                status=409, code="hold_ended", detail="The time was over. Nothing is charged."
+            )
+        case Short():
+            raise Problem(status=409, code="sold_out", detail="There are not enough units left.")
+        case CartChanged():
+            raise Problem(status=409, code="cart_changed", detail="The cart has changed meanwhile.")
+    paid = payments.start(order=outcome.order, method=body.validated_data["payment_method"])
+    if isinstance(paid, payments.NotPayable):
+        raise Problem(
+            status=409,
+            code="not_payable",
+            detail=f"This order is {paid.order.get_state_display().lower()}, or its time is over.",
+        )
+    return dict(OrderSerializer(_orders_of(user).get(pk=outcome.order.pk)).data)
+
+
+def _orders_of(user: Any) -> QuerySet[Order]:
+    return Order.objects.filter(user=user).prefetch_related("line_items", "payment_intents")
+
+
+urlpatterns = [
+    path("orders/", OrderList.as_view(), name="orders"),
+    path("orders/<str:reference>/", OrderDetail.as_view(), name="order"),
+]

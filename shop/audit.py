@@ -1,0 +1,168 @@
+"""Proof in SQL that orders, their units and their payments agree; `inventory.audit` runs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from inventory.audit import Check
+
+#: Minutes that an event or a payment may wait for its next step; then somebody has to look.
+STUCK_MINUTES = 10
+
+
+def checks(*, scope: Mapping[str, Any]) -> list[Check]:
+    """The shop's invariants. They always cover all orders: the shop knows nothing that would narrow them."""
+    return [
+        Check(
+            name="paid_orders_captured_once",
+            question="Has every paid or shipped order exactly one captured payment, of its total?",
+            sql="""
+                SELECT format('order %s (%s): total %s %s, captured %s in %s payments', placed.reference,
+                    placed.state, placed.total, placed.currency, coalesce(captured.amount, 0),
+                    coalesce(captured.payments, 0)) AS breach
+                FROM shop_order placed
+                LEFT JOIN (
+                    SELECT order_id, count(*) AS payments, sum(amount) AS amount,
+                        min(currency) AS currency
+                    FROM shop_paymentintent WHERE state = 'captured' GROUP BY order_id
+                ) captured ON captured.order_id = placed.id
+                WHERE placed.state IN ('paid', 'fulfilled')
+                    AND (captured.payments, captured.amount, captured.currency)
+                        IS DISTINCT FROM (1, placed.total, placed.currency)
+            """,
+        ),
+        Check(
+            name="captured_payments_have_their_order",
+            question="Does every captured payment belong to a paid or shipped order?",
+            sql="""
+                SELECT format('payment %s: captured %s %s, order %s is %s', payment.id, payment.amount,
+                    payment.currency, placed.reference, placed.state) AS breach
+                FROM shop_paymentintent payment
+                JOIN shop_order placed ON placed.id = payment.order_id
+                WHERE payment.state = 'captured' AND placed.state NOT IN ('paid', 'fulfilled')
+            """,
+        ),
+        Check(
+            name="refunded_orders_gave_back",
+            question="Has every refunded order given back its total, once?",
+            sql="""
+                SELECT format('order %s: refunded, total %s, given back %s', placed.reference,
+                    placed.total, coalesce(sum(payment.amount), 0)) AS breach
+                FROM shop_order placed
+                LEFT JOIN shop_paymentintent payment ON payment.order_id = placed.id
+                    AND payment.state IN ('refunding', 'refunded')
+                WHERE placed.state = 'refunded'
+                GROUP BY placed.id HAVING coalesce(sum(payment.amount), 0) <> placed.total
+            """,
+        ),
+        Check(
+            name="paid_orders_have_their_units",
+            question="Has every line of a paid or shipped order its units, of its SKU and quantity?",
+            sql="""
+                SELECT format('order %s (%s): %s × %s, reserved %s × %s, %s', placed.reference,
+                    placed.state, line.quantity, line.sku, reservation.quantity, stock.sku,
+                    reservation.state) AS breach
+                FROM shop_lineitem line
+                JOIN shop_order placed ON placed.id = line.order_id
+                JOIN inventory_reservation reservation ON reservation.id = line.reservation_id
+                JOIN inventory_stock stock ON stock.id = reservation.stock_id
+                WHERE placed.state IN ('paid', 'fulfilled') AND (
+                    reservation.quantity <> line.quantity OR stock.sku <> line.sku
+                    OR reservation.state <> CASE placed.state
+                        WHEN 'fulfilled' THEN 'consumed' ELSE 'confirmed' END
+                )
+            """,
+        ),
+        Check(
+            name="closed_orders_keep_nothing",
+            question="Does no expired, cancelled or refunded order keep units or money?",
+            sql="""
+                SELECT format('order %s (%s) keeps reservation %s (%s)', placed.reference, placed.state,
+                    reservation.id, reservation.state) AS breach
+                FROM shop_order placed
+                JOIN shop_lineitem line ON line.order_id = placed.id
+                JOIN inventory_reservation reservation ON reservation.id = line.reservation_id
+                WHERE (placed.state IN ('expired', 'cancelled', 'refunded')
+                        AND reservation.state = 'confirmed')
+                    OR (placed.state IN ('expired', 'cancelled') AND reservation.state = 'consumed')
+                    OR (placed.state IN ('cancelled', 'refunded') AND reservation.state = 'held')
+                UNION ALL
+                SELECT format('order %s (%s) has payment %s (%s)', placed.reference, placed.state,
+                    payment.id, payment.state)
+                FROM shop_order placed
+                JOIN shop_paymentintent payment ON payment.order_id = placed.id
+                WHERE placed.state IN ('expired', 'cancelled', 'refunded')
+                    AND payment.state IN ('confirmed', 'captured')
+            """,
+        ),
+        Check(
+            name="confirmed_units_are_being_paid",
+            question="Is every unpaid order whose units are confirmed just being captured?",
+            sql="""
+                SELECT format('order %s is unpaid, and reservation %s is %s', placed.reference,
+                    reservation.id, reservation.state) AS breach
+                FROM shop_order placed
+                JOIN shop_lineitem line ON line.order_id = placed.id
+                JOIN inventory_reservation reservation ON reservation.id = line.reservation_id
+                WHERE placed.state = 'pending' AND reservation.state IN ('confirmed', 'consumed')
+                    AND NOT EXISTS (
+                        SELECT FROM shop_paymentintent payment
+                        WHERE payment.order_id = placed.id AND payment.state = 'confirmed'
+                    )
+            """,
+        ),
+        Check(
+            name="order_totals_add_up",
+            question="Is every order's total its lines plus delivery?",
+            sql="""
+                SELECT format('order %s: lines %s, subtotal %s, delivery %s, total %s', placed.reference,
+                    coalesce(lines.amount, 0), placed.subtotal, placed.shipping, placed.total) AS breach
+                FROM shop_order placed
+                LEFT JOIN (
+                    SELECT order_id, sum(unit_price * quantity) AS amount
+                    FROM shop_lineitem GROUP BY order_id
+                ) lines ON lines.order_id = placed.id
+                WHERE placed.subtotal <> coalesce(lines.amount, 0)
+                    OR placed.total <> placed.subtotal + placed.shipping
+            """,
+        ),
+        Check(
+            name="payments_do_not_wait",
+            question=f"Has no payment waited more than {STUCK_MINUTES} minutes for its next step?",
+            sql=f"""
+                SELECT format('payment %s of order %s: %s since %s', payment.id, placed.reference,
+                    payment.state, payment.updated_at) AS breach
+                FROM shop_paymentintent payment
+                JOIN shop_order placed ON placed.id = payment.order_id
+                WHERE payment.updated_at < now() - interval '{STUCK_MINUTES} minutes'
+                    AND (payment.state IN ('authorised', 'confirmed', 'cancelling', 'refunding')
+                        -- A bank may think as long as the order waits.
+                        OR (payment.state = 'created' AND placed.state <> 'pending'))
+            """,  # noqa: S608 -- our own constant, here and below
+        ),
+        Check(
+            name="payment_events_do_not_wait",
+            question=f"Is every payment event processed within {STUCK_MINUTES} minutes?",
+            sql=f"""
+                SELECT format('%s event %s (%s), received %s', gateway, event_id, kind, received_at)
+                    AS breach
+                FROM shop_paymentevent
+                WHERE processed_at IS NULL
+                    AND received_at < now() - interval '{STUCK_MINUTES} minutes'
+            """,  # noqa: S608
+        ),
+        Check(
+            name="unpaid_orders_end",
+            question=f"Is every unpaid order closed within {STUCK_MINUTES} minutes after its time?",
+            sql=f"""
+                SELECT format('order %s: unpaid, its time was over at %s', reference, expires_at)
+                    AS breach
+                FROM shop_order
+                WHERE state = 'pending' AND expires_at < now() - interval '{STUCK_MINUTES} minutes'
+                    AND NOT EXISTS (
+                        SELECT FROM shop_paymentintent payment
+                        WHERE payment.order_id = shop_order.id
+                            AND payment.state IN ('authorised', 'confirmed')
+                    )
+            """,  # noqa: S608
+        ),
+    ]

@@ -1,0 +1,120 @@
+"""What the shop asks of a payment provider, and in which words it answers.
+
+Every call names the intent, and repeating it changes nothing: the intent's id is the idempotency key.
+A call that raises `GatewayUnavailable` may have happened or not; `status` tells later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from shop.models import PaymentIntent
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The bank keeps the amount for us. `reference` is the provider's own id."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The bank said no; `reason` can be shown to the shopper."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The bank has not decided; an event tells, and so does `status`."""
+
+    reference: str
+
+
+class View(StrEnum):
+    """What the provider believes about an intent."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    view: View
+    reference: str = ""
+
+
+class EventKind(StrEnum):
+    """What an event is about; `OTHER` is stored and has no effect."""
+
+    AUTHORISED = "authorised"
+    DECLINED = "declined"
+    CAPTURED = "captured"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEvent:
+    """An event whose signature was right. `intent_id` is ours, when the provider carried it along."""
+
+    event_id: str
+    kind: EventKind
+    reference: str
+    intent_id: UUID | None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+class GatewayUnavailable(Exception):
+    """The provider did not answer, or not in a way we understand: the outcome is unknown."""
+
+
+class GatewayRefused(Exception):
+    """The provider says that this cannot be done, now or ever."""
+
+
+class AlreadyCaptured(GatewayRefused):
+    """It cannot be cancelled any more; it can be refunded."""
+
+
+class BadSignature(Exception):
+    """This event was not signed by the provider, or it is not an event at all."""
+
+
+class BadMethod(ValueError):
+    """The way to pay makes no sense; the message says what would."""
+
+
+class Gateway(Protocol):
+    """One payment provider. Calls have a time limit of their own and raise `GatewayUnavailable`."""
+
+    def read_method(self, method: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of the shopper's choice (never a card number). Raises `BadMethod`."""
+
+    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending:
+        """Ask the bank to keep the amount for us."""
+
+    def capture(self, intent: PaymentIntent) -> None:
+        """Take the authorised amount. Raises `GatewayRefused` when it never will."""
+
+    def cancel(self, intent: PaymentIntent) -> None:
+        """Let go of what was or will be authorised. Raises `AlreadyCaptured`."""
+
+    def refund(self, intent: PaymentIntent, amount: Decimal) -> None:
+        """Give captured money back. Raises `GatewayRefused`, e.g. for more than was captured."""
+
+    def status(self, intent: PaymentIntent) -> Status:
+        """What the provider believes; `UNKNOWN` when it never heard of the intent."""
+
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
+        """Verify and read what the provider sent. Raises `BadSignature`."""

@@ -1,0 +1,313 @@
+"""Payments: authorise, then confirm the reservations, then capture. Nobody pays for a unit that is not theirs.
+
+    created -> authorised -> confirmed -> captured -> refunding -> refunded
+    created -> declined
+    created | authorised | confirmed -> cancelling -> cancelled (or refunding, if it was captured after all)
+
+An intent's state says what is to be done next, and is committed before it is done. Every call to a provider
+is idempotent by the intent's id and never made inside a transaction; every answer is recorded by one
+conditional UPDATE. So a process may die between any two lines, and two may do the same step: `settle_due`
+drives on what is unfinished, and asks the provider when an outcome is unknown.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inventory import reservations
+from shop import gateways, orders
+from shop.gateways import (
+    AlreadyCaptured,
+    Authorised,
+    Declined,
+    GatewayRefused,
+    GatewayUnavailable,
+    Pending,
+    View,
+)
+from shop.models import Order, PaymentIntent
+
+log = logging.getLogger(__name__)
+
+State = PaymentIntent.State
+Answer = TypeVar("Answer")
+
+#: What still has to be done about an intent, and by whom.
+UNFINISHED = (
+    State.CREATED,
+    State.AUTHORISED,
+    State.CONFIRMED,
+    State.CANCELLING,
+    State.REFUNDING,
+)
+#: Seconds that the request which started a step is given to finish it before `settle_due` does.
+SETTLE_AFTER_SECONDS = 5
+#: Seconds after which a payment that the provider never heard of was never sent: longer than any call takes.
+NEVER_SENT_SECONDS = 60
+SETTLE_BATCH = 200
+#: Steps of the longest way there is; more would be a loop.
+MOST_STEPS = 8
+NEVER_SENT = "The payment did not reach the bank. Nothing was charged; please try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The order's payment, as far as it came; `intent.state` says how far."""
+
+    intent: PaymentIntent
+
+
+@dataclass(frozen=True, slots=True)
+class NotPayable:
+    """The order is not waiting for a payment, or its units are gone. Nothing was started."""
+
+    order: Order
+
+
+def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable:
+    """Pay an order in a way that the shopper chose, e.g. `{"method": "demo", "card": "approve"}`.
+
+    While a payment of this order is on its way or done, that one is returned: a double click is one charge.
+    After a decline the order keeps its units until its time is over, and this may be called again.
+
+    Raises:
+        BadMethod: the way to pay makes no sense here.
+    """
+    name, kept = read_method(method)
+    with transaction.atomic():
+        order = orders.hold_still(order.pk)
+        live = order.payment_intents.filter(state__in=PaymentIntent.LIVE).first()
+        if live is not None:
+            return Started(live)
+        if not orders.is_alive(order):
+            return NotPayable(order)
+        intent = order.payment_intents.create(
+            gateway=name, method=kept, amount=order.total, currency=order.currency
+        )
+    try:
+        _authorise(intent)
+        drive(intent.pk)
+    except GatewayUnavailable:
+        log.warning("%s: no answer to the payment of order %s", name, order.reference)
+    intent.refresh_from_db()
+    return Started(intent)
+
+
+def read_method(method: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The gateway that a choice names, and what is kept of the choice. Raises `gateways.BadMethod`."""
+    name = method.get("method")
+    if not isinstance(name, str) or name not in gateways.offered():
+        offered = ", ".join(gateways.offered()) or "none"
+        raise gateways.BadMethod(f"Payment methods here: {offered}.")
+    return name, gateways.find(name).read_method(method)
+
+
+def drive(intent_id: UUID) -> PaymentIntent:
+    """Do what is next about an intent until it is finished or waits for somebody else.
+
+    Raises:
+        GatewayUnavailable: the outcome of a call is unknown; the state still says what is to be done.
+    """
+    steps: dict[str, Callable[[PaymentIntent], None]] = {
+        State.AUTHORISED: _confirm,
+        State.CONFIRMED: _capture,
+        State.CANCELLING: _cancel,
+        State.REFUNDING: _refund,
+    }
+    for _ in range(MOST_STEPS):
+        intent = PaymentIntent.objects.get(pk=intent_id)
+        step = steps.get(intent.state)
+        if step is None:
+            return intent
+        step(intent)
+    raise RuntimeError(f"Payment {intent_id} does not come to rest.")
+
+
+def look_up(intent: PaymentIntent) -> None:
+    """Ask the provider about an intent whose outcome is unknown, and record what it says."""
+    status = _ask(intent, lambda gateway: gateway.status(intent))
+    match status.view:
+        case View.AUTHORISED | View.CAPTURED | View.REFUNDED:
+            record_authorised(intent.pk, reference=status.reference)
+        case View.DECLINED | View.CANCELLED:
+            record_declined(intent.pk, reason="The bank declined this payment.")
+        case View.UNKNOWN if not _is_younger_than(intent, NEVER_SENT_SECONDS):
+            # Should the call come through all the same, `record_authorised` finds that it was given up.
+            record_declined(intent.pk, reason=NEVER_SENT)
+
+
+def record_authorised(intent_id: UUID, *, reference: str) -> None:
+    """The bank keeps the amount for us: news, or something that we know already.
+
+    An order that expired meanwhile gets its chance to take its units again. Money that was authorised for a
+    payment that we had given up is let go of, if the provider still keeps it.
+    """
+    with transaction.atomic():
+        intent = PaymentIntent.objects.get(pk=intent_id)
+        order = orders.hold_still(intent.order_id)
+        states = [State.CREATED]
+        if order.state == Order.State.EXPIRED and not _has_live(order):
+            states.append(State.CANCELLING)
+        if _move(intent, states, State.AUTHORISED, reference=reference):
+            return
+    intent.refresh_from_db()
+    if intent.state in (State.DECLINED, State.CANCELLED):
+        status = _ask(intent, lambda gateway: gateway.status(intent))
+        if status.view in (View.AUTHORISED, View.CAPTURED):
+            _move(
+                intent,
+                [State.DECLINED, State.CANCELLED],
+                State.CANCELLING,
+                reference=reference,
+            )
+
+
+def record_declined(intent_id: UUID, *, reason: str) -> None:
+    """The bank said no. The order keeps its units until its time is over; the shopper may try again."""
+    with transaction.atomic():
+        intent = PaymentIntent.objects.get(pk=intent_id)
+        order = orders.hold_still(intent.order_id)
+        if _move(intent, [State.CREATED], State.DECLINED, decline_reason=reason[:200]):
+            orders.record(order=order, kind="payment_declined", message=f"Not paid: {reason}"[:300])
+
+
+def settle(intent: PaymentIntent) -> PaymentIntent:
+    """Drive one intent on; where the outcome of its first call is unknown, ask before.
+
+    Raises:
+        GatewayUnavailable: there is no answer now either.
+    """
+    if intent.state == State.CREATED:
+        look_up(intent)
+    return drive(intent.pk)
+
+
+def settle_due(*, limit: int = SETTLE_BATCH) -> int:
+    """Drive on what is unfinished; return how many intents came to rest.
+
+    Safe to run twice at once: provider calls are idempotent, and each answer is recorded once.
+    """
+    old = Q(updated_at__lt=Now() - timedelta(seconds=SETTLE_AFTER_SECONDS))
+    ours = Q(state__in=[State.CANCELLING, State.REFUNDING])
+    # In no order: a batch of payments that wait for their bank must not keep the others waiting.
+    due = PaymentIntent.objects.filter(old | ours, state__in=UNFINISHED).order_by("?")
+    settled = 0
+    for intent in due[:limit]:
+        try:
+            settled += settle(intent).state not in UNFINISHED
+        except GatewayUnavailable as error:
+            log.warning("%s: %s of %s waits: %s", intent.gateway, intent.state, intent.pk, error)
+        except gateways.UnknownGateway:
+            log.exception("%s: switched off, and %s is %s", intent.gateway, intent.pk, intent.state)
+    return settled
+
+
+def _authorise(intent: PaymentIntent) -> None:
+    answer = _ask(intent, lambda gateway: gateway.authorise(intent))
+    match answer:
+        case Authorised(reference):
+            record_authorised(intent.pk, reference=reference)
+        case Declined(reason):
+            record_declined(intent.pk, reason=reason)
+        case Pending(reference):
+            _move(intent, [State.CREATED], State.CREATED, reference=reference)
+
+
+def _confirm(intent: PaymentIntent) -> None:
+    """Authorised to confirmed, if the units are (still, or again) the shopper's; else to cancelling."""
+    with transaction.atomic():
+        order = orders.hold_still(intent.order_id)
+        ids = orders.reservation_ids(order)
+        if not _move(intent, [State.AUTHORISED], State.CONFIRMED):
+            return
+        if order.state == Order.State.PENDING and reservations.confirm(reservation_ids=ids):
+            return
+        may_retake = order.state in (Order.State.PENDING, Order.State.EXPIRED)
+        if may_retake and reservations.retake(reservation_ids=ids):
+            orders.revive(order=order)
+            return
+        _move(intent, [State.CONFIRMED], State.CANCELLING)
+        orders.record(
+            order=order,
+            kind="payment_late",
+            message="The payment came after its time, and nothing was free any more. It goes back.",
+        )
+        # Not "expired": the mail about that says that no payment came; the one about the return is right.
+        orders.close_unpaid(order=order, message="The time to pay was over.", kind="closed")
+
+
+def _capture(intent: PaymentIntent) -> None:
+    """Confirmed to captured, and the order with it to paid; what can never be captured is undone."""
+    try:
+        _ask(intent, lambda gateway: gateway.capture(intent))
+    except GatewayRefused as refusal:
+        _undo(intent, reason=str(refusal))
+        return
+    with transaction.atomic():
+        order = orders.hold_still(intent.order_id)
+        if _move(intent, [State.CONFIRMED], State.CAPTURED) and not orders.pay(order=order):
+            log.error("Order %s was %s when its payment came", order.reference, order.state)
+            _move(intent, [State.CAPTURED], State.REFUNDING)
+
+
+def _undo(intent: PaymentIntent, *, reason: str) -> None:
+    log.warning("%s: payment %s cannot be captured: %s", intent.gateway, intent.pk, reason)
+    with transaction.atomic():
+        order = orders.hold_still(intent.order_id)
+        if _move(intent, [State.CONFIRMED], State.CANCELLING, decline_reason=reason[:200]):
+            orders.cancel(order=order, actor="", reason="the bank did not pay")
+
+
+def _cancel(intent: PaymentIntent) -> None:
+    try:
+        _ask(intent, lambda gateway: gateway.cancel(intent))
+    except AlreadyCaptured:
+        _move(intent, [State.CANCELLING], State.REFUNDING)
+        return
+    with transaction.atomic():
+        order = orders.hold_still(intent.order_id)
+        if not _move(intent, [State.CANCELLING], State.CANCELLED):
+            return
+        if order.events.filter(kind="payment_late").exists():
+            message = "Your late payment was given back."
+            orders.record(order=order, kind="payment_returned", message=message)
+
+
+def _refund(intent: PaymentIntent) -> None:
+    _ask(intent, lambda gateway: gateway.refund(intent, intent.amount))
+    with transaction.atomic():
+        order = orders.hold_still(intent.order_id)
+        if not _move(intent, [State.REFUNDING], State.REFUNDED):
+            return
+        # A cancelled order's mail has said that the money comes back.
+        kind = "refunded" if order.state == Order.State.REFUNDED else "money_returned"
+        orders.record(order=order, kind=kind, message="The money is on its way back to you.")
+
+
+def _ask(intent: PaymentIntent, call: Callable[[gateways.Gateway], Answer]) -> Answer:
+    """Call the provider: never inside a transaction, where a slow answer would hold rows."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A payment provider must not be called inside a transaction.")
+    return call(gateways.find(intent.gateway))
+
+
+def _move(intent: PaymentIntent, states: list[State], to: State, **fields: str) -> bool:
+    """The only way an intent changes: from one of `states`, or not at all."""
+    rows = PaymentIntent.objects.filter(pk=intent.pk, state__in=states)
+    return bool(rows.update(state=to, updated_at=Now(), **fields))
+
+
+def _has_live(order: Order) -> bool:
+    return order.payment_intents.filter(state__in=PaymentIntent.LIVE).exists()
+
+
+def _is_younger_than(intent: PaymentIntent, seconds: float) -> bool:
+    since = Now() - timedelta(seconds=seconds)
+    return PaymentIntent.objects.filter(pk=intent.pk, created_at__gt=since).exists()

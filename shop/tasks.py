@@ -1,0 +1,53 @@
+"""What the shop does by itself. Each task is safe to run twice, and at the same time as itself.
+
+Importing `emails` and `payment_events` here makes their tasks known to the worker.
+"""
+
+from celery import shared_task
+from django.conf import settings
+
+from shop import emails, orders, payment_events, payments
+from shop.emails import send_mail
+from shop.gateways import demo
+from shop.payment_events import process_event
+
+__all__ = [
+    "deliver_demo_events",
+    "expire_orders",
+    "process_event",
+    "process_payment_events",
+    "send_mail",
+    "settle_payments",
+]
+
+
+@shared_task
+def expire_orders() -> int:
+    """Close orders whose units are gone. An order changes state once, whoever comes first."""
+    return orders.expire_due()
+
+
+@shared_task
+def settle_payments() -> int:
+    """Drive unfinished payments on, and ask again for mails that were not sent."""
+    settled = payments.settle_due()
+    emails.send_missing()
+    return settled
+
+
+@shared_task
+def process_payment_events() -> int:
+    """Process stored events that were left lying."""
+    return payment_events.process_due()
+
+
+@shared_task
+def deliver_demo_events() -> int:
+    """Let the demo provider send what is due, through the same door as a real one."""
+    if "demo" not in settings.PAYMENT_GATEWAYS:
+        return 0
+    return demo.deliver_due(
+        send=lambda body, headers: payment_events.receive(
+            gateway="demo", body=body, headers=headers
+        )
+    )

@@ -1,0 +1,182 @@
+"""An order's page: what was ordered, what happened, and what can be done now."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from shop import emails, gateways, orders, payments
+from shop.checkout_forms import PayForm
+from shop.models import Order, PaymentIntent
+from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
+
+#: Where the session keeps the orders that a guest placed or opened from a mail.
+SESSION_KEY = "orders"
+#: Orders that a guest's session remembers: the newest ones.
+REMEMBERED = 20
+#: Seconds between two looks of a page that waits for a bank.
+REFRESH_SECONDS = 3
+PAY_LIMITS = (Limit("20/5m", by_account), Limit("40/5m", by_address_of_guests))
+
+Intent = PaymentIntent.State
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an order's page says at the top."""
+
+    title: str
+    text: str
+
+
+def remember(request: HttpRequest, order: Order) -> None:
+    """Let a guest see this order again."""
+    if order.user_id is None:
+        known = [pk for pk in request.session.get(SESSION_KEY, []) if pk != str(order.pk)]
+        request.session[SESSION_KEY] = [*known, str(order.pk)][-REMEMBERED:]
+
+
+@never_cache
+@require_safe
+def order(request: HttpRequest, reference: str) -> HttpResponse:
+    if "access" in request.GET:
+        return _open_from_mail(request, reference)
+    return _show(request, _own(request, reference))
+
+
+@never_cache
+@limited("pay", *PAY_LIMITS)
+@require_POST
+def pay(request: HttpRequest, reference: str) -> HttpResponse:
+    found = _own(request, reference)
+    form = PayForm(request.POST)
+    if not form.is_valid():
+        return _show(request, found, form=form)
+    outcome = payments.start(order=found, method=form.method)
+    if isinstance(outcome, payments.NotPayable):
+        messages.info(request, "This order does not wait for a payment any more.")
+    return _see(found)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def cancel(request: HttpRequest, reference: str) -> HttpResponse:
+    found = _own(request, reference)
+    if found.state != Order.State.PENDING:
+        messages.info(request, "Only an order that waits for its payment can be cancelled here.")
+        return _see(found)
+    if request.method == "GET":
+        return render(request, "shop/order_cancel.html", {"order": found})
+    actor = request.user.email if request.user.is_authenticated else found.email
+    if orders.cancel(order=found, actor=actor, reason="as you wished"):
+        messages.success(request, "The order is cancelled. You are not charged.")
+    else:
+        messages.info(request, "Not cancelled: its payment is just being completed.")
+    return _see(found)
+
+
+def _see(found: Order) -> HttpResponse:
+    return HttpResponseRedirect(found.get_absolute_url(), status=303)
+
+
+def _open_from_mail(request: HttpRequest, reference: str) -> HttpResponse:
+    """A guest's link: the session remembers the order, and the address loses the signature."""
+    found = Order.objects.filter(reference=reference, user=None).first()
+    if found is None or not emails.opens(order=found, access=request.GET["access"]):
+        raise Http404
+    remember(request, found)
+    return _see(found)
+
+
+def _own(request: HttpRequest, reference: str) -> Order:
+    """The shopper's own order, or a guest's that this session knows. Others do not exist."""
+    found = Order.objects.filter(reference=reference).first()
+    if found is not None:
+        if found.user_id is not None and found.user_id == request.user.pk:
+            return found
+        if found.user_id is None and str(found.pk) in request.session.get(SESSION_KEY, []):
+            return found
+    raise Http404("There is no such order of yours.")
+
+
+def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> HttpResponse:
+    payment = found.payment_intents.first()
+    is_alive = orders.is_alive(found)
+    is_deciding = payment is not None and payment.state in (
+        Intent.CREATED,
+        Intent.AUTHORISED,
+        Intent.CONFIRMED,
+    )
+    can_pay = is_alive and not is_deciding and bool(gateways.offered())
+    situation = _situation(found, payment, is_alive=is_alive, is_deciding=is_deciding)
+    waits = is_deciding or (found.state == Order.State.PENDING and not is_alive)
+    items = found.line_items.select_related("variant__product")
+    context = {
+        "order": found,
+        "line_items": list(items.prefetch_related("variant__product__images")),
+        "events": list(found.events.exclude(kind__startswith="email")),
+        "payment": payment,
+        "can_pay": can_pay,
+        "pay_form": (form or PayForm()) if can_pay else None,
+        "status_title": situation.title,
+        "status_text": situation.text,
+        "refresh_seconds": REFRESH_SECONDS if waits else None,
+        "hold_expires_at": found.expires_at if can_pay else None,
+        "server_now": timezone.now(),
+    }
+    return render(request, "shop/order.html", context, status=422 if form else 200)
+
+
+def _situation(
+    found: Order, payment: PaymentIntent | None, *, is_alive: bool, is_deciding: bool
+) -> Situation:
+    match found.state:
+        case Order.State.PAID:
+            return Situation("It is yours", "Paid, and kept for you until it is on its way.")
+        case Order.State.FULFILLED:
+            return Situation("It is on its way", "Your order has left us.")
+        case Order.State.CANCELLED:
+            return Situation("The order is cancelled", _money_of_closed(payment))
+        case Order.State.REFUNDED:
+            return Situation("The order is refunded", _money_of_closed(payment))
+        case Order.State.EXPIRED:
+            return Situation(
+                "The time was over",
+                "No payment came in time, and what was held went back on the shelf. "
+                + _money_of_closed(payment),
+            )
+    if is_deciding:
+        return Situation(
+            "One moment",
+            "We are waiting for your bank. What you ordered is held for you; this page looks again by itself.",
+        )
+    if not is_alive:
+        return Situation("The time was over", "The order is being closed. You are not charged.")
+    if payment is not None and payment.state == Intent.DECLINED:
+        return Situation(
+            "The payment did not work out",
+            f"{payment.decline_reason} What you ordered stays held for you until the time is over: "
+            "try again, with another card if you like. You are not charged for a payment that failed.",
+        )
+    return Situation("Waiting for your payment", "What you ordered is held for you until then.")
+
+
+def _money_of_closed(payment: PaymentIntent | None) -> str:
+    match payment.state if payment else None:
+        case Intent.CANCELLING:
+            return "Your payment is being given back."
+        case Intent.REFUNDING | Intent.REFUNDED:
+            return "The money is on its way back to you; that takes a few days, depending on your bank."
+    return "You are not charged."
+
+
+urlpatterns = [
+    path("orders/<str:reference>/", order, name="order"),
+    path("orders/<str:reference>/pay/", pay, name="order-pay"),
+    path("orders/<str:reference>/cancel/", cancel, name="order-cancel"),
+]
