@@ -98,6 +98,9 @@ def buy(
     purchase = name_purchase(sale_id=sale.id, shopper=shopper, attempt=attempt)
     try:
         claimed = _claim(sale, shopper, item, quantity, purchase, now)
+        if claimed.answer is Answer.LOST and gate.sync(sale, now=now):
+            # Redis lost the gate, or nobody has set it yet.
+            claimed = _claim(sale, shopper, item, quantity, purchase, now)
         if claimed.answer is Answer.LIMIT_REACHED and _forget_if_over(sale, shopper):
             claimed = _claim(sale, shopper, item, quantity, purchase, now)
     except redis.RedisError:
@@ -141,6 +144,18 @@ def find(purchase_id: UUID, *, shopper: UUID) -> Purchase | None:
         Purchase.objects.select_related("sale", "item__variant__product", "reservation", "order")
         .filter(pk=purchase_id, shopper__shopper_id=shopper)
         .first()
+    )
+
+
+def of_shopper(sale: Sale, *, shopper: UUID | None) -> list[Purchase]:
+    """A shopper's latest purchases of a sale, the last click first."""
+    if shopper is None:
+        return []
+    own = Purchase.objects.filter(sale=sale, shopper__shopper_id=shopper)
+    return list(
+        own.select_related("sale", "item__variant__product", "reservation", "order").order_by(
+            "-claimed_at"
+        )[:10]
     )
 
 

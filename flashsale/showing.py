@@ -155,6 +155,12 @@ def show_purchase(purchase: Purchase) -> PurchaseView:
     )
 
 
+def units_of(purchases: Sequence[PurchaseView]) -> int:
+    """Units that count against the limit: held, ordered or paid."""
+    counting = (State.HELD, State.ORDERED, State.PAID)
+    return sum(purchase.quantity for purchase in purchases if purchase.state in counting)
+
+
 def show_queued(purchase_id: UUID) -> PurchaseView:
     """A purchase that waits in the queue: nothing is known of it but that."""
     return PurchaseView(

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from shop.views.checkout import checkout_page
 
 from flashsale import admissions, line, purchases, shoppers, tickets
 from flashsale.admissions import Admitted, NoEntry
@@ -20,9 +19,17 @@ from flashsale.limits import BUY_LIMITS, LINE_LIMITS
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import Accepted, Refusal, State
 from flashsale.sales import Phase, SaleInfo, find
-from flashsale.showing import show_purchase, show_queued, show_sale, steps, wait_in_words
+from flashsale.showing import (
+    show_purchase,
+    show_queued,
+    show_sale,
+    steps,
+    units_of,
+    wait_in_words,
+)
 from flashsale.tasks import drain_purchases
 from shop.ratelimits import limited
+from shop.views.checkout import checkout_page
 
 TICKET_COOKIE_SECONDS = 365 * 24 * 3600
 #: Seconds between two looks of a page that works without JavaScript.
@@ -100,6 +107,7 @@ def sale_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     shown = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
     views = [show_sale(sale, now=now) for sale in shown.order_by("opens_at")[:50]]
+    views.sort(key=lambda view: not view.info.has_line)  # the occasion before the shelf
     running = (Phase.LOBBY, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT)
     return render(
         request,
@@ -120,13 +128,7 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
     view = show_sale(sale, now=now)
     shopper = shoppers.identify(request)
     admission_ends = _admission_of(request, view.info, shopper, now)
-    own = (
-        Purchase.objects.filter(sale=sale, shopper__shopper_id=shopper)
-        .select_related("item__variant__product", "reservation", "order")
-        .order_by("-claimed_at")[:10]
-        if shopper
-        else []
-    )
+    own = [show_purchase(purchase) for purchase in purchases.of_shopper(sale, shopper=shopper)]
     return render(
         request,
         "flashsale/sale.html",
@@ -137,9 +139,10 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
             "has_admission": admission_ends is not None,
             "admission_expires_at": admission_ends,
             "may_buy": view.phase is Phase.OPEN
-            and (admission_ends is not None or not view.info.has_line),
+            and (admission_ends is not None or not view.info.has_line)
+            and units_of(own) < view.limit,
             "attempt": uuid.uuid4(),
-            "own_purchases": [show_purchase(purchase) for purchase in own],
+            "own_purchases": own,
             "steps": steps("Choose", has_line=view.info.has_line),
             "server_now": now,
         },

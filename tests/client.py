@@ -25,6 +25,12 @@ class Client:
         assert answer.status_code == 200, answer.text
         self.http.headers["Authorization"] = f"Token {answer.json()['token']}"
 
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.http.close()
+
     def join(self, sale: str) -> httpx.Response:
         return self.http.post(f"sales/{sale}/ticket/")
 

@@ -5,10 +5,26 @@ from collections.abc import Iterator
 import pytest
 import redis
 from django.conf import settings
+from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from flashsale import sales
 from tests.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """Make this process's database whatever runs: pytest-django's own fixture makes it only for tests that
+    it wraps in a transaction or empties, and the tests of a running shop are neither."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

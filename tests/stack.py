@@ -89,7 +89,7 @@ def running_stack() -> Iterator[Stack]:
             directory=Path(directory),
             environment=os.environ
             | {
-                "DATABASE_URL": test_database_url(),
+                "DATABASE_URL": database_url(),
                 "HOLDFAST_ENV": "test",
                 "PYTHONUNBUFFERED": "1",
                 "MEDIA_ROOT": str(settings.MEDIA_ROOT),
@@ -131,7 +131,7 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_database_url() -> str:
+def database_url() -> str:
     own = connection.settings_dict
     known = dj_database_url.parse(os.environ["DATABASE_URL"])
     assert (own["HOST"], own["PORT"]) == (known["HOST"], known["PORT"])

@@ -37,8 +37,7 @@ class ReadOnlyInline(admin.TabularInline):
 
 class LineItemInline(ReadOnlyInline):
     model = LineItem
-    fields = ["sku", "name", "quantity", "unit_price", "units"]
-    readonly_fields = fields
+    fields = readonly_fields = ("sku", "name", "quantity", "unit_price", "units")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LineItem]:
         return super().get_queryset(request).select_related("reservation")
@@ -50,15 +49,21 @@ class LineItemInline(ReadOnlyInline):
 
 class PaymentIntentInline(ReadOnlyInline):
     model = PaymentIntent
-    fields = ["created_at", "gateway", "reference", "amount", "currency", "state", "decline_reason"]
-    readonly_fields = fields
+    fields = readonly_fields = (
+        "created_at",
+        "gateway",
+        "reference",
+        "amount",
+        "currency",
+        "state",
+        "decline_reason",
+    )
     show_change_link = True
 
 
 class OrderEventInline(ReadOnlyInline):
     model = OrderEvent
-    fields = ["created_at", "message", "actor"]
-    readonly_fields = fields
+    fields = readonly_fields = ("created_at", "message", "actor")
     verbose_name_plural = "timeline"
 
 
@@ -120,9 +125,7 @@ class OrderAdmin(admin.ModelAdmin):
             "Only orders that were not shipped change.",
             button="Yes, cancel them",
             done="cancelled",
-            act=lambda order, actor, reason: orders.cancel(
-                order=order, actor=actor, reason=reason
-            ),
+            act=lambda order, actor, reason: orders.cancel(order=order, actor=actor, reason=reason),
             reason=ReasonForm,
         )
 
@@ -137,9 +140,7 @@ class OrderAdmin(admin.ModelAdmin):
             "Only paid and shipped orders change.",
             button="Yes, refund them",
             done="refunded",
-            act=lambda order, actor, reason: orders.refund(
-                order=order, actor=actor, reason=reason
-            ),
+            act=lambda order, actor, reason: orders.refund(order=order, actor=actor, reason=reason),
             reason=ReasonForm,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -68,15 +68,16 @@ def checkout_page(
     """
     user = request.user if isinstance(request.user, User) else None
     totals = checkout.total_of(lines)
+    data = request.POST.copy() if request.method == "POST" else None
     form = CheckoutForm(
-        request.POST or None,
+        data,
         is_guest=user is None,
         initial=_initial(request, user) | {"seen_total": totals.total},
     )
     status = 200
-    if request.method == "POST":
+    if data is not None:
         status = 422
-        if form.is_valid() and _agrees(form, totals.total):
+        if form.is_valid() and _agrees(form, data, totals.total):
             outcome = checkout.place_order(
                 key=key or _key(cart, form.cleaned_data["attempt"]),
                 user=user,
@@ -144,13 +145,12 @@ def _key(cart: Cart | None, attempt: UUID) -> UUID:
     return uuid5(cart.pk, str(attempt))
 
 
-def _agrees(form: CheckoutForm, total: Decimal) -> bool:
+def _agrees(form: CheckoutForm, data: QueryDict, total: Decimal) -> bool:
     """Whether the total that the shopper saw is what it costs now; if not, the form says so."""
     if form.cleaned_data["seen_total"] == total:
         return True
     form.add_error(None, f"The price has changed: it is {money(total)} now. Order if you agree.")
-    form.data = form.data.copy()
-    form.data["seen_total"] = str(total)
+    data["seen_total"] = str(total)
     return False
 
 

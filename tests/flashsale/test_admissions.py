@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from tests.factories import make_sale
 pytestmark = pytest.mark.django_db
 
 
-def crowded(count: int, **fields: object) -> tuple[SaleInfo, list[UUID], datetime]:
+def crowded(count: int, **fields: Any) -> tuple[SaleInfo, list[UUID], datetime]:
     """An open first-come sale with `count` shoppers in line, a second after it served the first."""
     sale = make_sale(**{"queue_mode": Sale.QueueMode.FIRST_COME, "units": 100} | fields)
     now = timezone.now()

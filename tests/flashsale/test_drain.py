@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from tests.factories import make_sale, make_user
 pytestmark = pytest.mark.django_db
 
 
-def open_sale(**fields: object) -> SaleInfo:
+def open_sale(**fields: Any) -> SaleInfo:
     sale = make_sale(**fields)
     gate.sync(sale, now=timezone.now())
     return sale

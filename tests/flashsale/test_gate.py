@@ -1,11 +1,12 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
-from flashsale import gate, store
+from flashsale import gate, sales, store
 from flashsale.gate import Answer, Claimed
 from flashsale.keys import key
 from flashsale.sales import SaleInfo
@@ -15,7 +16,7 @@ from tests.factories import make_sale
 pytestmark = pytest.mark.django_db
 
 
-def open_sale(**fields: object) -> SaleInfo:
+def open_sale(**fields: Any) -> SaleInfo:
     sale = make_sale(**fields)
     assert gate.sync(sale, now=timezone.now())
     return sale
@@ -138,10 +139,10 @@ def test_sync_reads_again_when_a_batch_was_acknowledged_between_its_reads(
     """Without the fence the units of that batch are in neither count, and the gate is too high."""
     sale = open_sale(units=3)
     claim(sale)
-    count_units, reads = gate.count_units, []
+    reads: list[sales.Units] = []
 
-    def a_batch_settles_in_between(info: SaleInfo) -> object:
-        units = count_units(info)
+    def a_batch_settles_in_between(info: SaleInfo) -> sales.Units:
+        units = sales.count_units(info)
         if not reads:  # PostgreSQL was read; now the claim is settled and acknowledged
             stream = key(sale.id, "claims")
             stock.adjust(sku=sale.items[0].sku, change=-1, reason="taken", pool=f"sale:{sale.id}")
@@ -150,7 +151,7 @@ def test_sync_reads_again_when_a_batch_was_acknowledged_between_its_reads(
         reads.append(units)
         return units
 
-    monkeypatch.setattr(gate, "count_units", a_batch_settles_in_between)
+    monkeypatch.setattr("flashsale.gate.count_units", a_batch_settles_in_between)
     assert gate.sync(sale, now=timezone.now())
     assert len(reads) == 2
     assert free(sale) == 2

@@ -1,6 +1,7 @@
 import hashlib
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from tests.factories import make_sale
 pytestmark = pytest.mark.django_db
 
 
-def lobby(**fields: object) -> SaleInfo:
+def lobby(**fields: Any) -> SaleInfo:
     """A sale whose lobby is open and which opens in a minute."""
     now = timezone.now()
     times = {"lobby_opens_at": now - timedelta(hours=1), "opens_at": now + timedelta(minutes=1)}

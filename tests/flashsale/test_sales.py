@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,7 +24,7 @@ CLOSES = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 
 
-def timed(**fields: object) -> SaleInfo:
+def timed(**fields: Any) -> SaleInfo:
     times = {"lobby_opens_at": LOBBY, "opens_at": OPENS, "closes_at": CLOSES}
     draft = make_draft(
         **{"queue_mode": Sale.QueueMode.DRAW, "status": "scheduled"} | times | fields

@@ -1,5 +1,7 @@
 """A shopper's whole way over the JSON API, with the web server, the worker and beat running."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from io import StringIO
 
@@ -14,14 +16,17 @@ from tests.client import Client
 from tests.factories import make_sale, make_user
 from tests.stack import Stack, wait_for
 
-pytestmark = [pytest.mark.xdist_group("journeys-api")]
+Shoppers = Callable[[], Client]
 
 
-def shopper(stack: Stack) -> Client:
-    return Client(stack.url, email=make_user().email)
+@pytest.fixture
+def shopper(stack: Stack) -> Iterator[Shoppers]:
+    """Makes shoppers with accounts of their own."""
+    with ExitStack() as clients:
+        yield lambda: clients.enter_context(Client(stack.url, email=make_user().email))
 
 
-def test_from_the_lobby_to_a_paid_order(stack: Stack) -> None:
+def test_from_the_lobby_to_a_paid_order(shopper: Shoppers) -> None:
     now = timezone.now()
     sale = make_sale(
         units=2,
@@ -29,7 +34,7 @@ def test_from_the_lobby_to_a_paid_order(stack: Stack) -> None:
         lobby_opens_at=now - timedelta(hours=1),
         opens_at=now + timedelta(seconds=4),
     )
-    client = shopper(stack)
+    client = shopper()
     joined = client.join(sale.slug)
     assert joined.status_code == 201
     ticket = joined.json()["ticket"]
@@ -59,15 +64,15 @@ def test_from_the_lobby_to_a_paid_order(stack: Stack) -> None:
         lambda order: order["state"] == "paid",
     )
     assert (order["total"], order["currency"]) == ("64.90", "EUR")
-    stranger = shopper(stack)
+    stranger = shopper()
     assert stranger.http.get(f"orders/{reference}/").status_code == 404
     assert stranger.http.get(f"purchases/{held['id']}/").status_code == 404
     call_command("audit", stdout=StringIO())
 
 
-def test_a_hold_that_is_not_paid_goes_to_the_next_in_line(stack: Stack) -> None:
+def test_a_hold_that_is_not_paid_goes_to_the_next_in_line(shopper: Shoppers) -> None:
     sale = make_sale(units=1, queue_mode=Sale.QueueMode.FIRST_COME, hold_seconds=4)
-    first, second = shopper(stack), shopper(stack)
+    first, second = shopper(), shopper()
     tickets = [client.join(sale.slug).json()["ticket"] for client in (first, second)]
     entered = first.until(
         lambda: first.enter(sale.slug, tickets[0]), lambda answer: answer.status_code == 201
@@ -86,9 +91,11 @@ def test_a_hold_that_is_not_paid_goes_to_the_next_in_line(stack: Stack) -> None:
     assert Stock.objects.get(pool=sale.scope).allocated == 1
 
 
-def test_a_double_click_is_one_purchase_and_a_second_try_is_told_the_limit(stack: Stack) -> None:
+def test_a_double_click_is_one_purchase_and_a_second_try_is_told_the_limit(
+    shopper: Shoppers,
+) -> None:
     sale = make_sale(units=5)
-    client = shopper(stack)
+    client = shopper()
     item = sale.items[0].id
     first, again = (client.buy(sale.slug, item, key="one") for _ in range(2))
     assert (first.status_code, again.status_code) == (202, 202)
@@ -100,9 +107,9 @@ def test_a_double_click_is_one_purchase_and_a_second_try_is_told_the_limit(stack
     assert Stock.objects.get(pool=sale.scope).allocated == 1
 
 
-def test_letting_go_lets_the_same_shopper_and_others_buy_again(stack: Stack) -> None:
+def test_letting_go_lets_the_same_shopper_and_others_buy_again(shopper: Shoppers) -> None:
     sale = make_sale(units=1)
-    client, other = shopper(stack), shopper(stack)
+    client, other = shopper(), shopper()
     item = sale.items[0].id
     bought = client.buy(sale.slug, item).json()["id"]
     client.until_state(bought, "held")
@@ -120,10 +127,10 @@ def test_letting_go_lets_the_same_shopper_and_others_buy_again(stack: Stack) -> 
     [("approve", ["paid"]), ("duplicate", ["paid"]), ("late", ["paid"])],
 )
 def test_each_card_that_pays_ends_in_one_paid_order(
-    stack: Stack, card: str, states: list[str]
+    shopper: Shoppers, card: str, states: list[str]
 ) -> None:
     sale = make_sale(units=1)
-    client = shopper(stack)
+    client = shopper()
     bought = client.buy(sale.slug, sale.items[0].id).json()["id"]
     client.until_state(bought, "held")
     assert client.order(bought, card=card).status_code == 201
@@ -134,9 +141,9 @@ def test_each_card_that_pays_ends_in_one_paid_order(
     assert order.payment_intents.filter(state="captured").count() == 1
 
 
-def test_a_declined_card_keeps_the_hold_and_another_card_pays(stack: Stack) -> None:
+def test_a_declined_card_keeps_the_hold_and_another_card_pays(shopper: Shoppers) -> None:
     sale = make_sale(units=1)
-    client = shopper(stack)
+    client = shopper()
     bought = client.buy(sale.slug, sale.items[0].id).json()["id"]
     client.until_state(bought, "held")
     declined = client.order(bought, card="decline")
@@ -147,10 +154,11 @@ def test_a_declined_card_keeps_the_hold_and_another_card_pays(stack: Stack) -> N
     client.until_state(bought, "paid")
 
 
-def test_a_worker_that_is_killed_with_claims_in_hand_loses_none(stack: Stack) -> None:
-    """The web process takes claims while no worker runs; a worker that dies at once, and one that lives."""
+def test_claims_that_come_while_no_worker_runs_are_settled_by_the_next_one(
+    stack: Stack, shopper: Shoppers
+) -> None:
     sale = make_sale(units=3)
-    clients = [shopper(stack) for _ in range(3)]
+    clients = [shopper() for _ in range(3)]
     stack.stop("worker")
     bought = [client.buy(sale.slug, sale.items[0].id).json()["id"] for client in clients]
     assert clients[0].purchase(bought[0])["state"] == "queued"

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -15,7 +14,7 @@ from flashsale.sales import SaleInfo
 from inventory.models import Holding, Reservation, Stock
 from shop.models import User
 from tests.factories import make_sale
-from tests.stack import ROOT, test_database_url
+from tests.stack import PYTHON, ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,10 +35,9 @@ def everybody_buys(sale: SaleInfo, *, way: str) -> Counter[str]:
     share = BUYERS // PROCESSES
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.races.buyers", way, sale.slug]
-            + [str(first), str(first + share)],
+            [PYTHON, "-m", "tests.races.buyers", way, sale.slug, str(first), str(first + share)],
             cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": test_database_url()},
+            env=os.environ | {"DATABASE_URL": database_url()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

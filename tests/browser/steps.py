@@ -1,0 +1,52 @@
+"""What shoppers do in the browser, in the order of the way to a paid order."""
+
+import re
+from uuid import uuid4
+
+from playwright.sync_api import Locator, Page, expect
+
+from flashsale.line import drawn_place
+from flashsale.sales import SaleInfo
+from shop.models import User
+from tests.browser.conftest import PATIENCE_MS
+from tests.factories import make_user
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def make_shopper_at(place: int, *, sale: SaleInfo, draw_size: int) -> User:
+    """A shopper whose place in a draw of `draw_size` entrants will be `place`."""
+    shopper = uuid4()
+    while drawn_place(seed=sale.seed, shopper=shopper, draw_size=draw_size) != place:
+        shopper = uuid4()
+    return make_user(shopper_id=shopper)
+
+
+def sign_in(page: Page, email: str, *, then: str = "/account/") -> None:
+    page.goto(f"/accounts/login/?next={then}")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill("demo")
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(f"{re.escape(then)}$"))
+
+
+def fill_in_address(page: Page) -> None:
+    page.get_by_label("Recipient").fill("Ada Example")
+    page.get_by_label("Street", exact=True).fill("1 Sample Street")
+    page.get_by_label("Postcode").fill("10115")
+    page.get_by_label("City").fill("Berlin")
+    page.get_by_label("Country").select_option("DE")
+
+
+def pay(page: Page, *, total: str) -> None:
+    """From the checkout to the page of a paid order; the page finds out by itself."""
+    fill_in_address(page)
+    page.get_by_label("Approve it at once").check()
+    page.get_by_role("button", name=f"Order and pay {total}").click()
+    page.wait_for_url(re.compile("/orders/"))
+    expect(heading(page)).to_have_text("It is yours")
+    expect(page.get_by_role("main")).to_contain_text("Paid, and kept for you")
+
+
+def heading(page: Page) -> Locator:
+    return page.get_by_role("heading", level=1)

@@ -1,0 +1,156 @@
+"""Every check finds the breach that it is for, and names the row."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+from pytest_django import Settings
+
+from inventory import audit, reservations
+from inventory.models import Reservation, Stock
+from shop import orders, payments
+from shop.models import LineItem, Order, PaymentEvent, PaymentIntent
+from tests.shop.ordering import demo, make_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def only_the_shop(settings: Settings) -> None:
+    settings.AUDIT_CHECKS = ["shop.audit.checks"]
+
+
+def breaches() -> dict[str, list[str]]:
+    return {r.check.name: r.breaches for r in audit.run(scope={}) if r.breaches}
+
+
+def paid() -> Order:
+    order = make_order()
+    payments.start(order=order, method=demo())
+    order.refresh_from_db()
+    return order
+
+
+def test_a_shop_with_orders_in_every_state_has_no_breach() -> None:
+    make_order()
+    paid()
+    assert orders.fulfil(order=paid(), actor="")
+    assert orders.cancel(order=paid(), actor="", reason="test")
+    assert orders.refund(order=paid(), actor="", reason="test")
+    payments.settle_due()
+    waiting = make_order()
+    payments.start(order=waiting, method=demo("late"))
+    declined = make_order()
+    payments.start(order=declined, method=demo("decline"))
+    Reservation.objects.filter(line_item__order__in=[declined, waiting]).update(
+        expires_at=timezone.now()
+    )
+    reservations.expire()
+    assert orders.expire_due() == 2
+    payments.settle_due()
+    found = set(Order.objects.values_list("state", flat=True))
+    assert found == {"pending", "paid", "fulfilled", "cancelled", "refunded", "expired"}
+    assert breaches() == {}
+
+
+def less_was_captured(order: Order) -> None:
+    PaymentIntent.objects.filter(order=order).update(amount=Decimal("99.99"))
+
+
+def nothing_was_captured(order: Order) -> None:
+    PaymentIntent.objects.filter(order=order).update(state="cancelled")
+
+
+def paid_and_expired(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(state="expired")
+
+
+def refunded_without_money(order: Order) -> None:
+    reservations.release(reservation_ids=orders.reservation_ids(order), reason="test")
+    Order.objects.filter(pk=order.pk).update(state="refunded")
+    PaymentIntent.objects.filter(order=order).update(state="cancelled")
+
+
+def units_let_go(order: Order) -> None:
+    reservations.release(reservation_ids=orders.reservation_ids(order), reason="test")
+
+
+def other_units(order: Order) -> None:
+    Stock.objects.update(sku="OTHER")
+
+
+def fewer_units(order: Order) -> None:
+    Reservation.objects.update(quantity=2)
+
+
+def shipped_and_not_consumed(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(state="fulfilled")
+
+
+def unpaid_and_confirmed(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(state="pending")
+    PaymentIntent.objects.filter(order=order).update(state="declined")
+
+
+def another_price(order: Order) -> None:
+    LineItem.objects.update(unit_price=F("unit_price") - 1)
+
+
+def another_total(order: Order) -> None:
+    Order.objects.update(shipping=Decimal("4.90"))
+
+
+def refund_stuck(order: Order) -> None:
+    orders.cancel(order=order, actor="", reason="test")
+    PaymentIntent.objects.update(updated_at=timezone.now() - timedelta(minutes=11))
+
+
+def event_stuck(order: Order) -> None:
+    PaymentEvent.objects.create(gateway="demo", event_id=order.reference, kind="other", payload={})
+    PaymentEvent.objects.update(received_at=timezone.now() - timedelta(minutes=11))
+
+
+def unpaid_for_ever(order: Order) -> None:
+    other = make_order()
+    Order.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(minutes=11))
+    Order.objects.filter(pk=other.pk).update(reference=f"{order.reference[:-1]}z")
+    Order.objects.filter(pk=order.pk).update(reference=order.reference.lower())
+    Order.objects.filter(pk=other.pk).update(reference=order.reference)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        (less_was_captured, {"paid_orders_captured_once"}),
+        (nothing_was_captured, {"paid_orders_captured_once"}),
+        (paid_and_expired, {"captured_payments_have_their_order", "closed_orders_keep_nothing"}),
+        (refunded_without_money, {"refunded_orders_gave_back"}),
+        (units_let_go, {"paid_orders_have_their_units"}),
+        (other_units, {"paid_orders_have_their_units"}),
+        (fewer_units, {"paid_orders_have_their_units"}),
+        (shipped_and_not_consumed, {"paid_orders_have_their_units"}),
+        (unpaid_and_confirmed, {"confirmed_units_are_being_paid"}),
+        (another_price, {"order_totals_add_up"}),
+        (another_total, {"order_totals_add_up"}),
+        (refund_stuck, {"payments_do_not_wait"}),
+        (event_stuck, {"payment_events_do_not_wait"}),
+        (unpaid_for_ever, {"unpaid_orders_end"}),
+    ],
+)
+def test_a_spoilt_row_is_found_and_named(spoil: Callable[[Order], None], names: set[str]) -> None:
+    order = paid()
+    assert breaches() == {}
+    spoil(order)
+    found = breaches()
+    assert set(found) == names
+    for rows in found.values():
+        assert all(order.reference in row for row in rows)
+
+
+def test_an_event_that_is_new_is_not_stuck() -> None:
+    PaymentEvent.objects.create(gateway="demo", event_id=str(uuid4()), kind="other", payload={})
+    assert breaches() == {}
