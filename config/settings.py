@@ -66,6 +66,8 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
 
 SHOP_NAME = os.environ.get("SHOP_NAME", "") or ("Larkfold" if DEMO else "Holdfast")
 CURRENCY = os.environ.get("CURRENCY", "EUR")
+#: Where most orders go: what the checkout starts with (ISO 3166-1 alpha-2).
+COUNTRY = os.environ.get("COUNTRY", "DE")
 #: Where shoppers reach us: mails are written without a request.
 SITE_URL = os.environ.get("SITE_URL", f"http://127.0.0.1:{os.environ.get('PORT', '8000')}")
 

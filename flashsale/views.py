@@ -127,8 +127,9 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
     now = timezone.now()
     view = show_sale(sale, now=now)
     shopper = shoppers.identify(request)
-    admission_ends = _admission_of(request, view.info, shopper, now)
     own = [show_purchase(purchase) for purchase in purchases.of_shopper(sale, shopper=shopper)]
+    has_units_left = units_of(own) < view.limit
+    admission_ends = _admission_of(request, view.info, shopper, now) if has_units_left else None
     return render(
         request,
         "flashsale/sale.html",
@@ -140,7 +141,7 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
             "admission_expires_at": admission_ends,
             "may_buy": view.phase is Phase.OPEN
             and (admission_ends is not None or not view.info.has_line)
-            and units_of(own) < view.limit,
+            and has_units_left,
             "attempt": uuid.uuid4(),
             "own_purchases": own,
             "steps": steps("Choose", has_line=view.info.has_line),

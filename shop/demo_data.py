@@ -22,7 +22,7 @@ from django.utils.text import slugify
 from inventory import stock
 from inventory.models import Stock
 from shop import accounts
-from shop.models import Category, Product, ProductImage, Review, User, Variant
+from shop.models import Address, Category, Product, ProductImage, Review, User, Variant
 
 PICTURES = Path(__file__).parent / "demo_pictures"
 PASSWORD = "demo"  # noqa: S105  # the demo's, printed when it starts
@@ -302,6 +302,13 @@ DEMO_ACCOUNTS = (
     ("staff@example.com", "Sami Brook", "Staff"),
 )
 
+DEMO_ADDRESS = {
+    "street": "1 Sample Street",
+    "postcode": "10115",
+    "city": "Berlin",
+    "country": "DE",
+}
+
 
 def seed() -> None:
     """Make what is missing of the demo's catalogue, stock, reviews, groups and (in the demo) accounts."""
@@ -452,3 +459,6 @@ def _seed_accounts() -> None:
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
         if group:
             user.groups.add(Group.objects.get(name=group))
+        else:
+            # A hold in the demo lasts ninety seconds: too short to type an address at ease.
+            Address.objects.create(user=user, recipient=name, is_default=True, **DEMO_ADDRESS)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
@@ -167,12 +168,12 @@ def _explain(outcome: Short | CartChanged) -> list[str]:
 def _initial(request: HttpRequest, user: User | None) -> dict[str, Any]:
     """The saved address that was chosen (`?address=`), or the one that is used first."""
     if user is None:
-        return {}
+        return {"country": settings.COUNTRY}
     book: list[Address] = list(user.addresses.all())
     chosen = (address for address in book if str(address.pk) == request.GET.get("address"))
     address = next(chosen, book[0] if book else None)
     if address is None:
-        return {"recipient": user.name}
+        return {"recipient": user.name, "country": settings.COUNTRY}
     return {name: getattr(address, name) for name in ADDRESS_AUTOCOMPLETE}
 
 

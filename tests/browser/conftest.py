@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.db import connections
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.steps import PATIENCE_MS
+from tests.client import Client
 from tests.stack import Stack
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -26,10 +29,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-#: Milliseconds for one step in the browser, on two busy cores.
-PATIENCE_MS = 30_000
 
 OpenPage = Callable[..., Page]
+Crowd = Callable[[str], Client]
 
 
 def find_chromium() -> str | None:
@@ -89,3 +91,10 @@ def open_page(browser: Browser, stack: Stack) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def crowd(stack: Stack) -> Iterator[Crowd]:
+    """Sign somebody in who comes over the API."""
+    with ExitStack() as clients:
+        yield lambda email: clients.enter_context(Client(stack.url, email=email))

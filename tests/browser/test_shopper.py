@@ -12,11 +12,9 @@ from playwright.sync_api import expect
 from flashsale.models import Purchase, Sale
 from inventory.models import Stock
 from shop.models import Order
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import Crowd, OpenPage
 from tests.browser.steps import heading, make_shopper_at, pay, sign_in
-from tests.client import Client
 from tests.factories import make_sale, make_user
-from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-shopper")]
 
@@ -24,7 +22,7 @@ DRAW_SIZE = 5
 PLACE = 4
 
 
-def test_from_the_lobby_to_a_paid_order_against_a_crowd(stack: Stack, open_page: OpenPage) -> None:
+def test_from_the_lobby_to_a_paid_order_against_a_crowd(crowd: Crowd, open_page: OpenPage) -> None:
     """Four units, five shoppers, one inside at a time; the person at the browser is drawn fourth."""
     now = timezone.now()
     sale = make_sale(
@@ -35,12 +33,11 @@ def test_from_the_lobby_to_a_paid_order_against_a_crowd(stack: Stack, open_page:
         lobby_opens_at=now - timedelta(hours=1),
         opens_at=now + timedelta(seconds=9),
     )
-    others = {
-        place: Client(
-            stack.url, email=make_shopper_at(place, sale=sale, draw_size=DRAW_SIZE).email
-        )
+    emails = {
+        place: make_shopper_at(place, sale=sale, draw_size=DRAW_SIZE).email
         for place in (1, 2, 3, 5)
     }
+    others = {place: crowd(email) for place, email in emails.items()}
     tickets = {place: client.join(sale.slug).json()["ticket"] for place, client in others.items()}
     person = make_shopper_at(PLACE, sale=sale, draw_size=DRAW_SIZE)
     page = open_page()

@@ -12,17 +12,15 @@ from playwright.sync_api import expect
 from flashsale.models import Purchase, Sale
 from inventory.models import Stock
 from shop.models import Order
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import Crowd, OpenPage
 from tests.browser.steps import heading, make_shopper_at, pay, sign_in
-from tests.client import Client
 from tests.factories import make_sale, make_user
-from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-without-javascript")]
 
 
 def test_from_the_lobby_to_a_paid_order_without_javascript(
-    stack: Stack, open_page: OpenPage
+    crowd: Crowd, open_page: OpenPage
 ) -> None:
     now = timezone.now()
     sale = make_sale(
@@ -33,7 +31,7 @@ def test_from_the_lobby_to_a_paid_order_without_javascript(
         lobby_opens_at=now - timedelta(hours=1),
         opens_at=now + timedelta(seconds=12),
     )
-    first = Client(stack.url, email=make_shopper_at(1, sale=sale, draw_size=2).email)
+    first = crowd(make_shopper_at(1, sale=sale, draw_size=2).email)
     ticket = first.join(sale.slug).json()["ticket"]
     person = make_shopper_at(2, sale=sale, draw_size=2)
     page = open_page(java_script_enabled=False)
