@@ -60,9 +60,10 @@ bench: env ## Measure, and write var/bench/*.json (BENCH=quick for less than fiv
 	@$(py) -m bench
 
 .PHONY: check
-check: lint types env $(uv) ## Everything but the tests: style, types, rooms, migrations, deployment, lock files
+check: lint types env $(uv) ## Everything but the tests: style, types, rooms, migrations, deployment, API schema, lock files
 	@$(py) manage.py makemigrations --check --dry-run
 	@$(production) $(py) manage.py check --deploy --fail-level WARNING
+	@$(py) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@rm -rf var/lock && mkdir -p var/lock && cp requirements*.lock var/lock
 	@$(compile) --output-file var/lock/requirements.lock
 	@$(compile) $(dev) --output-file var/lock/requirements-dev.lock

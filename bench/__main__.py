@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from config import embedded
 
@@ -41,7 +42,7 @@ def main() -> int:
     quick = os.environ.get("BENCH") == "quick"
     engine.prepare(claims=1000 if quick else 5000)
     figures = rounds(engine.SIDES, count=5)
-    summary = {
+    summary: dict[str, dict[str, Any]] = {
         name: {
             "value": ratio(figures, side, over),
             "unit": "ratio",

@@ -221,6 +221,7 @@ _BEAT = {
     "shop.tasks.settle_payments": 5,
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,
+    "shop.tasks.send_missing_mails": 30,
 }
 CELERY_BEAT_SCHEDULE = {
     name.rpartition(".")[2]: {

@@ -104,7 +104,7 @@ class SaleDetail(APIView):
         """One sale with its items."""
         sale = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(slug=slug).first()
         if sale is None:
-            raise Http404
+            raise Http404("There is no such sale.")
         return Response(SaleSerializer(sale).data)
 
 
@@ -350,7 +350,7 @@ class PurchaseDetail(ShopperView):
         if purchase is not None:
             return Response(_purchase_json(show_purchase(purchase)))
         if purchases.sale_of_queued(purchase_id, shopper=self.shopper) is None:
-            raise Http404
+            raise Http404("There is no such purchase of yours.")
         return Response(_purchase_json(show_queued(purchase_id)))
 
     @extend_schema(request=None, responses={200: PurchaseSerializer})
@@ -411,14 +411,14 @@ def _own_purchase(purchase_id: UUID, shopper: UUID) -> Purchase:
                 detail="It waits in the queue: try again in a moment.",
                 retry_after=1,
             )
-        raise Http404
+        raise Http404("There is no such sale.")
     return purchase
 
 
 def _sale_or_404(slug: str) -> SaleInfo:
     sale = sales.find(slug)
     if sale is None:
-        raise Http404
+        raise Http404("There is no such sale.")
     return sale
 
 

@@ -53,6 +53,8 @@ REFUSALS = {
         "We could not take your click just now, and nothing was taken. Please try again.",
     ),
 }
+#: A conflict with what others took or what the shopper has, unless it says something else.
+REFUSAL_STATUS = {Refusal.UNKNOWN_ITEM: 404, Refusal.BAD_QUANTITY: 400, Refusal.BUSY: 503}
 
 
 def _sale_or_404(slug: str) -> SaleInfo:
@@ -307,7 +309,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
             drain_purchases.delay(sale.id)
         return _see(reverse("flashsale:purchase", args=[result.purchase]))
     title, text = REFUSALS[result.reason]
-    status = 503 if result.reason is Refusal.BUSY else 409
+    status = REFUSAL_STATUS.get(result.reason, 409)
     context = {
         "sale": sale,
         "reason": result.reason,
@@ -383,7 +385,12 @@ def purchase_release(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
-    purchase = _own_purchase(request, purchase_id)
+    if not request.user.is_authenticated:
+        # The cookie alone names a shopper; an order needs the account itself.
+        return redirect_to_login(request.path)
+    purchase = purchases.find(purchase_id, shopper=request.user.shopper_id)
+    if purchase is None:
+        raise Http404("There is no such purchase of yours.")
     if purchase.order is not None:
         return redirect(purchase.order)
     if purchases.state_of(purchase) is not State.HELD or purchase.reservation is None:

@@ -167,7 +167,9 @@ def place_order(
             if cart is not None:
                 _take_from_cart(cart, lines)
             _hold(order, lines)
-            orders.record(order=order, kind="placed", message="Order placed. Its units are held.")
+            orders.record(
+                order=order, kind="placed", message="Order placed. What you chose is held for you."
+            )
             if on_placed is not None:
                 on_placed(order)
             return Placed(order=order, is_new=True)

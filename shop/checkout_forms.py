@@ -30,6 +30,11 @@ def _card_field() -> forms.ChoiceField:
     )
 
 
+def _check_that_payment_is_possible() -> None:
+    if not gateways.offered():
+        raise forms.ValidationError("This shop cannot take payments at the moment.")
+
+
 class PayForm(forms.Form):
     """How to pay: a card of the demo provider, where it is switched on."""
 
@@ -37,6 +42,10 @@ class PayForm(forms.Form):
         super().__init__(*args, **kwargs)
         if "demo" in gateways.offered():
             self.fields["card"] = _card_field()
+
+    def clean(self) -> dict[str, Any] | None:
+        _check_that_payment_is_possible()
+        return super().clean()
 
     @property
     def method(self) -> dict[str, str]:
@@ -70,6 +79,10 @@ class CheckoutForm(forms.ModelForm):  # type: ignore[type-arg]  # takes its argu
         if "demo" in gateways.offered():
             self.fields["card"] = _card_field()
         self.initial.setdefault("attempt", uuid4())
+
+    def clean(self) -> dict[str, Any] | None:
+        _check_that_payment_is_possible()
+        return super().clean()
 
     @property
     def address(self) -> AddressData:

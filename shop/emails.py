@@ -1,10 +1,10 @@
 """Mails about orders: each follows from a line of the order's timeline, and goes out once for it.
 
-`orders.record` asks for the mail when its transaction has committed. A mail that was not asked for (the
-broker was away, the process died) is found by `send_missing`. Before sending, the mail is claimed on the
-timeline, so two workers do not both send; after sending, the claim becomes the record. One window is left:
-a process that dies after the mail server took the mail and before the record sends it again, after
-`CLAIM_SECONDS`. Losing a receipt would be worse.
+`orders.record` asks for the mail when its transaction has committed. Before sending, the mail is claimed on
+the timeline, so two workers do not both send; after sending, the claim becomes the record. A mail that was
+not asked for (the broker was away, the process died), or that the mail server did not take, is sent by
+`send_missing`; until then the timeline in the admin says so. One window is left: a process that dies after
+the mail server took the mail and before the record sends it again. Losing a receipt would be worse.
 """
 
 import logging
@@ -12,7 +12,7 @@ from datetime import timedelta
 from smtplib import SMTPException
 from uuid import UUID
 
-from celery import Task, shared_task
+from celery import shared_task
 from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
@@ -36,17 +36,19 @@ MAILS = {
     "payment_returned": "late_payment_returned",
 }
 SENT, CLAIMED = "email:", "email-claim:"
-#: Seconds after which a claim whose sender was not heard of again counts for nothing.
-CLAIM_SECONDS = 600
+#: Seconds after which a claim counts for nothing, and the mail is tried again: CELERY_TASK_TIME_LIMIT, when
+#: a sender that was not heard of is dead.
+CLAIM_SECONDS = 120
 #: Seconds that the ordinary way is given before `send_missing` steps in; and how far back it looks.
 MISSING_AFTER_SECONDS = 60
 MISSING_DAYS = 3
-MISSING_BATCH = 100
+#: Mails that one run sends: some seconds' work for a usual mail server.
+MISSING_BATCH = 25
 _SALT = "holdfast.order-link"
 
 
-@shared_task(bind=True, autoretry_for=(OSError, SMTPException), retry_backoff=5, max_retries=5)
-def send_mail(self: "Task[[str, str], None]", order_id: str, name: str) -> None:
+@shared_task
+def send_mail(order_id: str, name: str) -> None:
     """Send one mail about an order. Run twice, it goes out once: see the module."""
     send(order_id=UUID(order_id), name=name)
 
@@ -55,38 +57,52 @@ def send(*, order_id: UUID, name: str) -> bool:
     """Send the mail `name` unless it was sent, or somebody is at it; whether it was sent now.
 
     Raises:
-        OSError, SMTPException: the mail server did not take it. The claim is given back.
+        OSError, SMTPException: the mail server did not take it; `send_missing` tries again.
     """
     claim = _claim(order_id=order_id, name=name)
     if claim is None:
         return False
+    row = OrderEvent.objects.filter(pk=claim.pk)
+    words = name.replace("_", " ")
     try:
         _message(order_id=order_id, name=name).send()
-    except (OSError, SMTPException):
-        claim.delete()
+    except (OSError, SMTPException) as error:
+        row.update(message=f"Mail not sent yet: {words}: {error}"[:300])
         raise
-    subject = OrderEvent.objects.filter(pk=claim.pk)
-    subject.update(kind=SENT + name, message=f"Mail sent: {name.replace('_', ' ')}.")
+    row.update(kind=SENT + name, message=f"Mail sent: {words}.")
     return True
 
 
 def send_missing() -> int:
-    """Ask again for mails that should have gone out a while ago and did not; return how many."""
+    """Send mails that should have gone out a while ago and did not; return how many were sent.
+
+    Stops at the first that the mail server does not take: the others would wait for the same answer.
+    """
+    sent = 0
+    for order_id, name in _missing()[:MISSING_BATCH]:
+        try:
+            sent += send(order_id=order_id, name=name)
+        except (OSError, SMTPException) as error:
+            log.warning("The mail server does not take mails: %s", error)
+            break
+    return sent
+
+
+def _missing() -> list[tuple[UUID, str]]:
     now = timezone.now()
-    asked = 0
+    mails = OrderEvent.objects.filter(order=OuterRef("order"))
+    found: list[tuple[UUID, str]] = []
     for kind, name in MAILS.items():
-        mails = OrderEvent.objects.filter(order=OuterRef("order"))
-        missing = OrderEvent.objects.filter(
+        events = OrderEvent.objects.filter(
             ~Exists(mails.filter(kind=SENT + name)),
             ~Exists(_live_claims(mails, name)),
             kind=kind,
             created_at__gt=now - timedelta(days=MISSING_DAYS),
             created_at__lt=now - timedelta(seconds=MISSING_AFTER_SECONDS),
         )
-        for order_id in missing.values_list("order_id", flat=True)[:MISSING_BATCH]:
-            send_mail.delay(str(order_id), name)
-            asked += 1
-    return asked
+        orders = events.order_by("id").values_list("order_id", flat=True)[:MISSING_BATCH]
+        found += [(order_id, name) for order_id in orders]
+    return found
 
 
 def order_url(order: Order) -> str:

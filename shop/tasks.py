@@ -17,6 +17,7 @@ __all__ = [
     "process_event",
     "process_payment_events",
     "send_mail",
+    "send_missing_mails",
     "settle_payments",
 ]
 
@@ -29,10 +30,14 @@ def expire_orders() -> int:
 
 @shared_task
 def settle_payments() -> int:
-    """Drive unfinished payments on, and ask again for mails that were not sent."""
-    settled = payments.settle_due()
-    emails.send_missing()
-    return settled
+    """Drive unfinished payments on, and ask about those whose outcome is unknown."""
+    return payments.settle_due()
+
+
+@shared_task
+def send_missing_mails() -> int:
+    """Send the mails that should have gone out a while ago and did not."""
+    return emails.send_missing()
 
 
 @shared_task

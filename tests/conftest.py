@@ -21,7 +21,7 @@ def django_db_setup(
     """Make this process's database whatever runs: pytest-django's own fixture makes it only for tests that
     it wraps in a transaction or empties, and the tests of a running shop are neither."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        made = setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)

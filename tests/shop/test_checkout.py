@@ -292,6 +292,16 @@ def test_a_total_that_was_tampered_with_is_not_what_is_paid(db: None) -> None:
     assert (answer.status_code, Order.objects.count()) == (422, 0)
 
 
+def test_a_shop_without_a_gateway_says_so_and_places_nothing(db: None, settings: Settings) -> None:
+    client = guest_with_cart((make_variant(units=3), 1))
+    form = filled(client)
+    settings.PAYMENT_GATEWAYS = []
+    answer = client.post("/checkout/", form)
+    assert answer.status_code == 422
+    assert "This shop cannot take payments at the moment." in answer.content.decode()
+    assert Order.objects.count() == 0
+
+
 def test_what_is_short_is_told_with_what_is_left(db: None) -> None:
     lamp = make_variant(units=1)
     client = guest_with_cart((lamp, 2))
