@@ -87,13 +87,15 @@ def programs(port: int, *, develop: bool) -> list[Program]:
     # Root is told six lines about itself; a container has no other user.
     warning = "ignore:You're running the worker with superuser privileges"
     celery = [sys.executable, "-W", warning, "-m", "celery", "--quiet", "--app", "config"]
-    worker = [*celery, "worker", "--queues", "celery,purchases,line", "--concurrency", "3"]
-    # It is the only one: there is nobody to gossip with.
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [*celery, "worker", "--loglevel", "warning", "--concurrency", "2"]
+    # They need nothing of one another: there is nothing to gossip about.
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--queues"]
     beat = [*celery, "beat", "--schedule", str(VAR / "run" / "beat-schedule"), "--pidfile", ""]
     return [
         Program("web", runserver if develop else granian, colour=36),
-        Program("worker", [*worker, "--loglevel", "warning"], colour=33),
+        # Claims and the line do not stand behind letters and payments.
+        Program("sale", [*worker, "purchases,line", "--hostname", "sale@%h"], colour=34),
+        Program("worker", [*worker, "celery", "--hostname", "worker@%h"], colour=33),
         Program("beat", [*beat, "--loglevel", "warning"], colour=35),
     ]
 
