@@ -382,7 +382,7 @@ if PRODUCTION:
     EMAIL_TIMEOUT = 10
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = VAR / "mail"
+    EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", VAR / "mail")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"{SHOP_NAME} <shop@example.com>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

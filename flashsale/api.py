@@ -411,7 +411,7 @@ def _own_purchase(purchase_id: UUID, shopper: UUID) -> Purchase:
                 detail="It waits in the queue: try again in a moment.",
                 retry_after=1,
             )
-        raise Http404("There is no such sale.")
+        raise Http404("There is no such purchase of yours.")
     return purchase
 
 

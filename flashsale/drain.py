@@ -113,8 +113,7 @@ def take(*, sale_id: int, consumer: str) -> list[QueuedClaim]:
     except redis.ResponseError as error:
         if not str(error).startswith("NOGROUP"):
             raise
-        # The first drain of this sale, or the first one since Redis lost everything.
-        client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+        _make_group(stream)
         return take(sale_id=sale_id, consumer=consumer)
     claims = []
     for stream_id, fields in entries:
@@ -126,6 +125,15 @@ def take(*, sale_id: int, consumer: str) -> list[QueuedClaim]:
     return claims
 
 
+def _make_group(stream: str) -> None:
+    """For the first drain of a sale, or the first one since Redis lost everything; another may be at it."""
+    try:
+        store.client().xgroup_create(stream, GROUP, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
+
+
 def settle(sale: SaleInfo, claims: Sequence[QueuedClaim]) -> dict[UUID, BatchOutcome]:
     """Decide claims in one transaction; return the outcomes of those that were not decided before."""
     stock_ids = [item.stock_id for item in sale.items if item.stock_id is not None]
@@ -135,13 +143,15 @@ def settle(sale: SaleInfo, claims: Sequence[QueuedClaim]) -> dict[UUID, BatchOut
         by_item: dict[int, list[BatchClaim]] = defaultdict(list)
         for claim in claims:
             if claim.purchase in new:
+                # Once, though a Redis that lost its takers queues a repeated click a second time.
+                new.remove(claim.purchase)
                 by_item[claim.item].append(
                     BatchClaim(
                         key=claim.purchase, holder=str(claim.shopper), quantity=claim.quantity
                     )
                 )
         outcomes: dict[UUID, BatchOutcome] = {}
-        for item in sorted(sale.items, key=lambda item: item.stock_id or 0):
+        for item in sorted(sale.items, key=lambda item: item.sku):
             if item.id in by_item and item.stock_id is not None:
                 outcomes |= reservations.reserve_batch(
                     stock_id=item.stock_id,

@@ -13,6 +13,8 @@ from flashsale.sales import Phase, SaleInfo, count_units, phase_by_clock
 
 #: Milliseconds for which one ring of the doorbell counts; a ring that was lost is rung again after it.
 BELL_MILLISECONDS = 2000
+#: Seconds after which a gate that says sold out is not believed: beat sets it every second, unless it is down.
+STALE_SECONDS = 3
 #: Times that `sync` reads again when batches keep settling in between; the beat tries again anyway.
 SYNC_TRIES = 5
 
@@ -27,6 +29,7 @@ class Answer(StrEnum):
     NOT_OPEN = "not_open"
     UNKNOWN_ITEM = "unknown_item"
     LOST = "lost"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,15 @@ def claim(
     keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active", "bell")]
     answer, about, ring = store.script("claim")(
         keys=keys,
-        args=[milliseconds(now), str(shopper), item, quantity, str(purchase), BELL_MILLISECONDS],
+        args=[
+            milliseconds(now),
+            str(shopper),
+            item,
+            quantity,
+            str(purchase),
+            BELL_MILLISECONDS,
+            STALE_SECONDS,
+        ],
     )
     return Claimed(answer=Answer(answer), purchase=UUID(about) if about else None, ring=bool(ring))
 

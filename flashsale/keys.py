@@ -7,7 +7,7 @@ because `recovery` rebuilds all of it from PostgreSQL and the signed tickets.
 from typing import Literal
 
 Name = Literal[
-    "gate",  # hash: state, opens, closes (ms), limit, acks, free:<item>
+    "gate",  # hash: state, opens, closes (ms), limit, acks, synced (s), free:<item>
     "takers",  # hash: shopper -> "units purchase purchase ..."
     "claims",  # stream: the purchase queue
     "bell",  # string with TTL: a drain was asked for

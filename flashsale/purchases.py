@@ -98,8 +98,8 @@ def buy(
     purchase = name_purchase(sale_id=sale.id, shopper=shopper, attempt=attempt)
     try:
         claimed = _claim(sale, shopper, item, quantity, purchase, now)
-        if claimed.answer is Answer.LOST and gate.sync(sale, now=now):
-            # Redis lost the gate, or nobody has set it yet.
+        if claimed.answer in (Answer.LOST, Answer.STALE) and gate.sync(sale, now=now):
+            # Redis lost the gate, nobody has set it yet, or beat is down and holds have ended since.
             claimed = _claim(sale, shopper, item, quantity, purchase, now)
         if claimed.answer is Answer.LIMIT_REACHED and _forget_if_over(sale, shopper):
             claimed = _claim(sale, shopper, item, quantity, purchase, now)
@@ -109,7 +109,7 @@ def buy(
     match claimed.answer:
         case Answer.QUEUED | Answer.AGAIN:
             return Accepted(purchase=purchase, ring=claimed.ring)
-        case Answer.LOST:
+        case Answer.LOST | Answer.STALE:
             return Refused(Refusal.BUSY)
         case answer:
             return Refused(Refusal(answer), claimed.purchase)

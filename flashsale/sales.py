@@ -249,7 +249,8 @@ def schedule(sale: Sale) -> None:
     if sale.closes_at <= timezone.now():
         raise NotPossible("The sale would close in the past: choose later times.")
     with transaction.atomic():
-        items = list(sale.items.select_related("variant").order_by("variant__sku"))
+        # Sorted here: the database's collation may have another order of SKUs than those who reserve.
+        items = sorted(sale.items.select_related("variant"), key=lambda item: item.variant.sku)
         if not items:
             raise NotPossible("A sale needs at least one item.")
         seed, commitment = new_seed()

@@ -216,13 +216,20 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "admission_url": reverse("api:sale-admission", args=[slug]),
             "enter_url": reverse("flashsale:enter", args=[slug]),
             "leave_url": reverse("flashsale:leave", args=[slug]),
-            "refresh_seconds": REFRESH_SECONDS["lobby" if now < sale.opens_at else "line"],
+            "refresh_seconds": _line_refresh_seconds(opens_at=sale.opens_at, now=now),
             "units_left": document["units_left"],
             "waiting": document["waiting"],
             "steps": steps("Line", has_line=True),
             "server_now": now,
         },
     )
+
+
+def _line_refresh_seconds(*, opens_at: datetime, now: datetime) -> int:
+    """Seconds until the page looks again; the first look after the opening finds the draw made."""
+    if now >= opens_at:
+        return REFRESH_SECONDS["line"]
+    return min(REFRESH_SECONDS["lobby"], int((opens_at - now).total_seconds()) + 3)
 
 
 @limited("line", *LINE_LIMITS)

@@ -50,3 +50,20 @@ def stack(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
     """
     with django_db_blocker.unblock(), running_stack() as stack:
         yield stack
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Without Chromium a whole tier is skipped: say so where nobody misses it."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "browser" in report.keywords
+    ]
+    if skipped:
+        *_, reason = skipped[0].longrepr
+        terminalreporter.write_line(
+            f"browser tests were not run: {len(skipped)} of them, because "
+            f"{reason.removeprefix('Skipped: ')}",
+            yellow=True,
+            bold=True,
+        )

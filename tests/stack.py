@@ -92,7 +92,8 @@ def running_stack() -> Iterator[Stack]:
                 "DATABASE_URL": database_url(),
                 "HOLDFAST_ENV": "test",
                 "PYTHONUNBUFFERED": "1",
-                "MEDIA_ROOT": str(settings.MEDIA_ROOT),
+                "MEDIA_ROOT": str(Path(directory) / "media"),
+                "EMAIL_FILE_PATH": str(Path(directory) / "mail"),
             },
         )
         try:

@@ -5,8 +5,10 @@
 --
 -- KEYS  1 gate  2 takers  3 claims  4 active  5 bell
 -- ARGV  1 now (ms)  2 shopper  3 item  4 quantity  5 purchase  6 bell's life (ms)
--- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item
--- or lost (no gate: Redis lost it); purchase is the one that the answer is about, or ''; ring is 1 when a drain has to be asked for.
+--       7 seconds after which a gate that was not set is stale
+-- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item,
+-- lost (no gate: Redis lost it) or stale (sold out, but units may have come free unseen: sync, then claim again;
+-- said to one caller in that many seconds); purchase is the one that the answer is about, or ''; ring is 1 when a drain has to be asked for.
 
 local now, shopper, item = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local quantity, purchase = tonumber(ARGV[4]), ARGV[5]
@@ -22,14 +24,19 @@ if record then
   end
 end
 
-local gate = redis.call('HMGET', KEYS[1], 'state', 'opens', 'closes', 'limit', 'free:' .. item)
+local gate = redis.call('HMGET', KEYS[1], 'state', 'opens', 'closes', 'limit', 'free:' .. item, 'synced')
 if not gate[1] then return {'lost', '', 0} end
 if gate[1] ~= 'open' or now < tonumber(gate[2]) or now >= tonumber(gate[3]) then
   return {'not_open', '', 0}
 end
 if not gate[5] then return {'unknown_item', '', 0} end
 if taken + quantity > tonumber(gate[4]) then return {'limit_reached', latest, 0} end
-if tonumber(gate[5]) < quantity then return {'sold_out', '', 0} end
+if tonumber(gate[5]) < quantity then
+  local second = tonumber(redis.call('TIME')[1])
+  if second - tonumber(gate[6] or 0) <= tonumber(ARGV[7]) then return {'sold_out', '', 0} end
+  redis.call('HSET', KEYS[1], 'synced', second)
+  return {'stale', '', 0}
+end
 
 redis.call('HINCRBY', KEYS[1], 'free:' .. item, -quantity)
 redis.call('HSET', KEYS[2], shopper, (taken + quantity) .. purchases .. ' ' .. purchase)

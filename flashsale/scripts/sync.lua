@@ -18,7 +18,8 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
   queued[claim.item] = (queued[claim.item] or 0) + tonumber(claim.quantity)
 end
 
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'opens', ARGV[3], 'closes', ARGV[4], 'limit', ARGV[5])
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'opens', ARGV[3], 'closes', ARGV[4], 'limit', ARGV[5],
+  'synced', redis.call('TIME')[1])
 for index = 6, #ARGV, 2 do
   local free = tonumber(ARGV[index + 1]) - (queued[ARGV[index]] or 0)
   redis.call('HSET', KEYS[1], 'free:' .. ARGV[index], math.max(0, free))
