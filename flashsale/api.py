@@ -6,13 +6,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -24,7 +22,18 @@ from flashsale.admissions import Admitted, NoEntry
 from flashsale.limits import BUY_LIMITS, LINE_LIMITS
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import Accepted, Refusal, State
-from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
+from flashsale.sales import Phase, SaleInfo
+from flashsale.serializers import (
+    AcceptedSerializer,
+    AdmissionSerializer,
+    BuySerializer,
+    EnterSerializer,
+    JoinSerializer,
+    LineSerializer,
+    PurchaseSerializer,
+    SaleSerializer,
+    TicketSerializer,
+)
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_queued
 from flashsale.tasks import drain_purchases
@@ -37,55 +46,6 @@ from shop.ratelimits import Limit, enforce
 VISIBLE = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
 #: Seconds after which a client that met a busy moment may try again.
 BUSY_RETRY_SECONDS = 1
-
-
-class SaleItemSerializer(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    sku = serializers.CharField()
-    name = serializers.CharField()
-    price = serializers.DecimalField(max_digits=10, decimal_places=2)
-    compare_at_price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
-    currency = serializers.CharField()
-    units_left = serializers.IntegerField()
-    limit = serializers.IntegerField()
-
-
-class SaleSerializer(serializers.Serializer[Any]):
-    slug = serializers.CharField()
-    name = serializers.CharField()
-    phase = serializers.ChoiceField(choices=[p.value for p in Phase if p is not Phase.DRAFT])
-    opens_at = serializers.DateTimeField()
-    closes_at = serializers.DateTimeField()
-    lobby_opens_at = serializers.DateTimeField()
-    queue_mode = serializers.ChoiceField(choices=Sale.QueueMode.choices)
-    items = SaleItemSerializer(many=True)
-
-    def to_representation(self, instance: Sale) -> dict[str, Any]:
-        info = describe(instance)
-        units = count_units(info)
-        now = timezone.now()
-        return {
-            "slug": info.slug,
-            "name": info.name,
-            "phase": phase(info, now=now, units_left=units.left, units_held=units.held),
-            "opens_at": info.opens_at.isoformat(),
-            "closes_at": info.closes_at.isoformat(),
-            "lobby_opens_at": info.lobby_opens_at.isoformat(),
-            "queue_mode": info.queue_mode,
-            "items": [
-                {
-                    "id": item.id,
-                    "sku": item.sku,
-                    "name": item.name,
-                    "price": str(item.price),
-                    "compare_at_price": item.compare_at_price and str(item.compare_at_price),
-                    "currency": settings.CURRENCY,
-                    "units_left": units.left_by_item[item.id],
-                    "limit": info.limit,
-                }
-                for item in info.items
-            ],
-        }
 
 
 class SaleList(ListAPIView[Sale]):
@@ -119,27 +79,6 @@ def line_document(request: HttpRequest, slug: str) -> HttpResponse:
     return response
 
 
-class ServingSerializer(serializers.Serializer[Any]):
-    base = serializers.FloatField()
-    rate = serializers.FloatField()
-    at = serializers.FloatField(help_text="Seconds since the epoch.")
-    until = serializers.FloatField(help_text="Seconds since the epoch.")
-
-
-class LineSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField()
-    opens_at = serializers.DateTimeField()
-    closes_at = serializers.DateTimeField()
-    now = serializers.DateTimeField()
-    seed_commitment = serializers.CharField()
-    seed = serializers.CharField(allow_null=True)
-    draw_size = serializers.IntegerField(allow_null=True)
-    serving = ServingSerializer()
-    waiting = serializers.IntegerField()
-    units_left = serializers.IntegerField()
-    units_held = serializers.IntegerField()
-
-
 class LineDocument(APIView):
     authentication_classes = ()
 
@@ -147,51 +86,6 @@ class LineDocument(APIView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         """What is being served: `base + rate * (min(t, until) - at)`."""
         return line_document(request._request, slug)
-
-
-class TicketSerializer(serializers.Serializer[Any]):
-    ticket = serializers.CharField()
-    place = serializers.IntegerField(allow_null=True)
-    ahead = serializers.IntegerField(allow_null=True)
-    estimated_wait_seconds = serializers.FloatField(allow_null=True)
-
-
-class JoinSerializer(serializers.Serializer[Any]):
-    ticket = serializers.CharField(
-        required=False, max_length=300, help_text="A ticket you have, to keep its place."
-    )
-
-
-class AskSerializer(serializers.Serializer[Any]):
-    ticket = serializers.CharField(max_length=300)
-
-
-class AdmissionSerializer(serializers.Serializer[Any]):
-    admission = serializers.CharField()
-    expires_at = serializers.DateTimeField()
-
-
-class BuySerializer(serializers.Serializer[Any]):
-    admission = serializers.CharField(
-        required=False, allow_blank=True, allow_null=True, max_length=300
-    )
-    item = serializers.IntegerField(min_value=1, max_value=2**62)
-    quantity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
-
-
-class AcceptedSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    state = serializers.CharField()
-    url = serializers.CharField()
-
-
-class PurchaseSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=[state.value for state in State])
-    reason = serializers.CharField(allow_null=True)
-    hold_expires_at = serializers.DateTimeField(allow_null=True)
-    checkout_url = serializers.CharField(allow_null=True)
-    order = serializers.CharField(allow_null=True)
 
 
 class ShopperView(APIView):
@@ -255,11 +149,11 @@ class TicketView(ShopperView):
 class AdmissionView(ShopperView):
     limits = LINE_LIMITS
 
-    @extend_schema(request=AskSerializer, responses={201: AdmissionSerializer})
+    @extend_schema(request=EnterSerializer, responses={201: AdmissionSerializer})
     def post(self, request: Request, slug: str) -> Response:
         """Trade a served ticket for an admission; 425 when it is too early, 429 when it is full."""
         sale = _sale_or_404(slug)
-        form = AskSerializer(data=request.data)
+        form = EnterSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         ticket = _read_ticket(form.validated_data["ticket"], sale, self.shopper)
         try:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class ShopperScheme(OpenApiAuthenticationExtension):
+class ShopperScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registry
     target_class = "flashsale.shoppers.ShopperAuthentication"
     name = ["shopperToken", "shopperCookie"]
 
