@@ -21,7 +21,7 @@ from flashsale import gate, store
 from flashsale.keys import key
 from flashsale.models import Purchase
 from flashsale.sales import ItemInfo, SaleInfo
-from inventory import reservations
+from inventory import holdings, reservations
 from inventory.reservations import BatchClaim, BatchOutcome
 from shop.models import User
 
@@ -150,6 +150,10 @@ def settle(sale: SaleInfo, claims: Sequence[QueuedClaim]) -> dict[UUID, BatchOut
                         key=claim.purchase, holder=str(claim.shopper), quantity=claim.quantity
                     )
                 )
+        if len(by_item) > 1:
+            # Holdings come before stock, and the second item's would come after the first one's stock.
+            holders = (claim.holder for batch in by_item.values() for claim in batch)
+            holdings.hold_still(scope=sale.scope, limit=sale.limit, holders=holders)
         outcomes: dict[UUID, BatchOutcome] = {}
         for item in sorted(sale.items, key=lambda item: item.sku):
             if item.id in by_item and item.stock_id is not None:

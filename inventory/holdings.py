@@ -1,7 +1,7 @@
 """The limit per holder: units counted within a scope, in the order (scope, holder), in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
@@ -16,6 +16,14 @@ COUNT = """
     SET units = inventory_holding.units + EXCLUDED.units, limit_units = EXCLUDED.limit_units
     WHERE inventory_holding.units + EXCLUDED.units <= EXCLUDED.limit_units
     RETURNING holder
+"""
+
+#: Takes the rows in one pass, those that are not there yet too, and changes none.
+HOLD_STILL = """
+    INSERT INTO inventory_holding (scope, holder, units, limit_units)
+    SELECT %(scope)s, holder, 0, %(limit)s FROM unnest(%(holders)s::text[]) AS wanted (holder)
+    ORDER BY holder
+    ON CONFLICT (scope, holder) DO UPDATE SET units = inventory_holding.units
 """
 
 #: Takes units off again. The rows are locked in order first: an UPDATE alone takes them in any order.
@@ -66,6 +74,12 @@ def count(*, scope: str, limit: int, wanted: Sequence[tuple[str, int]]) -> list[
             for index in indexes:
                 within[index] = wanted[index][0] in counted
     return within
+
+
+def hold_still(*, scope: str, limit: int, holders: Iterable[str]) -> None:
+    """The holders' rows, for the rest of the transaction: for who counts again after taking stock rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_STILL, {"scope": scope, "limit": limit, "holders": list(set(holders))})
 
 
 def uncount(gone: Sequence[tuple[str, str, int]]) -> None:

@@ -1,7 +1,7 @@
 """Promises of units: reserve, confirm, retake, release, consume, expire. The only writer of `allocated`.
 
 Doctrine. A counter changes by one UPDATE that carries its condition; a row count of 0 is the refusal. Rows
-are taken in one order: reservations, holdings (scope, holder), stock (id); hot stock rows come last. A held
+are taken in one order: reservations, holdings (scope, holder), stock (SKU, pool); hot stock rows come last. A held
 reservation past `expires_at` on the database's clock is dead wherever it is read. Every function joins the
 caller's transaction or opens its own, and is safe to repeat.
 """
@@ -112,6 +112,8 @@ def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> lis
     for want in sorted(wants, key=lambda want: (want.sku, want.pool)):
         stock = Stock.objects.filter(sku=want.sku, pool=want.pool).first()
         if stock is None or not _allocate(stock_id=stock.pk, units=want.quantity):
+            if stock is not None:
+                stock.refresh_from_db()  # what is left after those who came first
             free = stock.available if stock else 0
             shortages.append(Shortage(sku=want.sku, wanted=want.quantity, available=free))
         else:
@@ -286,6 +288,7 @@ def expire(*, limit: int = 500, stock_ids: Sequence[int] | None = None) -> int:
     dead = Reservation.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         state=State.HELD, expires_at__lte=Now()
     )
+    dead = dead.select_related("stock")
     if stock_ids is not None:
         dead = dead.filter(stock_id__in=stock_ids)
     with transaction.atomic():
@@ -296,7 +299,8 @@ def expire(*, limit: int = 500, stock_ids: Sequence[int] | None = None) -> int:
 
 def _locked(reservation_ids: Iterable[UUID]) -> list[Reservation]:
     ids = list(reservation_ids)
-    return list(Reservation.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    rows = Reservation.objects.select_for_update(of=("self",)).select_related("stock")
+    return list(rows.filter(pk__in=ids).order_by("pk"))
 
 
 def _ids_held_past_time(rows: Sequence[Reservation]) -> set[UUID]:
@@ -322,10 +326,10 @@ def _per_stock(rows: Sequence[Reservation]) -> list[tuple[int, int, int]]:
     """(stock id, units, reservations) for each stock row, in the order in which rows are taken."""
     units: Counter[int] = Counter()
     counts: Counter[int] = Counter()
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.stock.sku, row.stock.pool)):
         units[row.stock_id] += row.quantity
         counts[row.stock_id] += 1
-    return [(stock_id, units[stock_id], counts[stock_id]) for stock_id in sorted(units)]
+    return [(stock_id, units[stock_id], counts[stock_id]) for stock_id in units]
 
 
 def _allocate(*, stock_id: int, units: int) -> bool:

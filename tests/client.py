@@ -74,7 +74,8 @@ class Client:
         deadline = time.monotonic() + seconds
         while not wanted(answer := ask()):
             assert time.monotonic() < deadline, f"still {answer} after {seconds} s"
-            time.sleep(0.1)
+            headers = answer.headers if isinstance(answer, httpx.Response) else {}
+            time.sleep(float(headers.get("Retry-After", 0.1)))
         return answer
 
     def until_state(self, purchase_id: str, *states: str, seconds: float = 20) -> dict[str, Any]:

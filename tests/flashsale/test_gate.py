@@ -162,3 +162,18 @@ def test_a_paused_sale_s_gate_is_closed() -> None:
     gate.sync(replace(sale, status="paused"), now=timezone.now())
     assert claim(sale).answer is Answer.NOT_OPEN
     assert free(sale) == 3
+
+
+def test_a_gate_that_nobody_sets_any_more_is_not_believed_when_it_says_sold_out() -> None:
+    """Once in a while one claim is told to look; the others are not."""
+    sale = open_sale(units=1)
+    claim(sale)
+    assert claim(sale).answer is Answer.SOLD_OUT
+    synced = int(store.client().hget(key(sale.id, "gate"), "synced"))
+    store.client().hset(key(sale.id, "gate"), "synced", synced - gate.STALE_SECONDS - 1)
+    assert [claim(sale).answer for _ in range(3)] == [
+        Answer.STALE,
+        Answer.SOLD_OUT,
+        Answer.SOLD_OUT,
+    ]
+    assert (free(sale), queued(sale)) == (0, 1)
