@@ -41,9 +41,9 @@ class PaymentIntentAdmin(ReadOnlyAdmin):
             try:
                 state = payments.settle(intent).get_state_display()
             except (GatewayUnavailable, UnknownGateway) as error:
-                self.message_user(request, f"{intent.pk}: {error}", messages.ERROR)
+                self.message_user(request, f"Payment {intent.pk}: {error}", messages.ERROR)
             else:
-                self.message_user(request, f"{intent.pk}: {state}", messages.SUCCESS)
+                self.message_user(request, f"Payment {intent.pk}: {state}", messages.SUCCESS)
 
 
 @admin.register(PaymentEvent)
@@ -66,6 +66,6 @@ class PaymentEventAdmin(ReadOnlyAdmin):
             try:
                 outcome = payment_events.retry(event=event)
             except (GatewayUnavailable, UnknownGateway) as error:
-                self.message_user(request, f"{event.event_id}: {error}", messages.ERROR)
+                self.message_user(request, f"Event {event.event_id}: {error}", messages.ERROR)
             else:
-                self.message_user(request, f"{event.event_id}: {outcome}", messages.SUCCESS)
+                self.message_user(request, f"Event {event.event_id}: {outcome}", messages.SUCCESS)

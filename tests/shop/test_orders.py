@@ -466,4 +466,4 @@ def test_payments_and_events_are_read_in_the_admin_and_tried_again() -> None:
         {"action": "try_again", "_selected_action": str(intent.pk)},
         follow=True,
     )
-    assert f"{intent.pk}: Created" in answer.content.decode()
+    assert f"Payment {intent.pk}: Created" in answer.content.decode()
