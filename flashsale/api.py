@@ -37,7 +37,7 @@ from flashsale.serializers import (
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_queued
 from flashsale.tasks import drain_purchases
-from flashsale.views import REFUSALS, keep_admission
+from flashsale.views import REFUSALS, keep_admission, ticket_of
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
 from shop.problems import Problem
@@ -117,11 +117,19 @@ class TicketView(ShopperView):
         now = timezone.now()
         form = JoinSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        brought = form.validated_data.get("ticket") or request.COOKIES.get(f"ticket-{sale.id}")
-        proven = _read_ticket(brought, sale, self.shopper) if brought else None
+        brought = form.validated_data.get("ticket")
+        proven = (
+            _read_ticket(brought, sale, self.shopper)
+            if brought
+            else ticket_of(request._request, sale, self.shopper)
+        )
         try:
             joined = line.join(sale, shopper=self.shopper, now=now, proven=proven)
         except line.CannotJoin as error:
+            if not sale.has_line:
+                raise Problem(
+                    status=409, code="no_line", detail="This sale has no line: buy at once."
+                ) from error
             raise Problem(
                 status=409,
                 code="not_open",
@@ -226,6 +234,8 @@ class BuyView(ShopperView):
             return Response(answer, status=202, headers={"Location": url})
         if result.reason is Refusal.BUSY:
             raise _busy()
+        if result.reason is Refusal.NO_ADMISSION:
+            raise _no_admission()
         _, text = REFUSALS[result.reason]
         status = 404 if result.reason is Refusal.UNKNOWN_ITEM else 409
         raise Problem(
@@ -331,11 +341,15 @@ def _check_admission(value: str, sale: SaleInfo, shopper: UUID, now: datetime) -
     try:
         tickets.read_admission(value, sale_id=sale.id, shopper=shopper, now=now)
     except tickets.NotValid as error:
-        raise Problem(
-            status=403,
-            code="admission_not_valid",
-            detail="An admission of your own that has not run out is needed: trade your ticket for one.",
-        ) from error
+        raise _no_admission() from error
+
+
+def _no_admission() -> Problem:
+    return Problem(
+        status=403,
+        code="admission_not_valid",
+        detail="A live admission of your own is needed: trade your ticket for one.",
+    )
 
 
 def _attempt(request: Request) -> str:

@@ -138,6 +138,9 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                         AND (line.unit_price, line.quantity, account.shopper_id)
                             IS DISTINCT FROM
                             (purchase.unit_price, purchase.quantity, purchase.shopper_id))
+                    OR (purchase.order_id IS NULL AND EXISTS (
+                        SELECT FROM inventory_reservation paid WHERE paid.id = purchase.reservation_id
+                            AND paid.state IN ('confirmed', 'consumed')))
             """,  # noqa: S608
             params=params,
         ),

@@ -30,6 +30,7 @@ class Answer(StrEnum):
     UNKNOWN_ITEM = "unknown_item"
     LOST = "lost"
     STALE = "stale"
+    NO_ADMISSION = "no_admission"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,14 @@ def milliseconds(moment: datetime) -> int:
 
 
 def claim(
-    *, sale_id: int, shopper: UUID, item: int, quantity: int, purchase: UUID, now: datetime
+    *,
+    sale_id: int,
+    shopper: UUID,
+    item: int,
+    quantity: int,
+    purchase: UUID,
+    now: datetime,
+    needs_admission: bool = False,
 ) -> Claimed:
     """Lower the gate and queue the claim, or say why not.
 
@@ -62,6 +70,7 @@ def claim(
             str(purchase),
             BELL_MILLISECONDS,
             STALE_SECONDS,
+            int(needs_admission),
         ],
     )
     return Claimed(answer=Answer(answer), purchase=UUID(about) if about else None, ring=bool(ring))
@@ -96,9 +105,10 @@ def record_of(*, sale_id: int, shopper: UUID) -> str | None:
     return str(record) if record is not None else None
 
 
-def forget(*, sale_id: int, shopper: UUID, record: str) -> bool:
-    """Forget a shopper whose claims all ended, unless something was added since `record` was read."""
-    return bool(store.script("forget")(keys=[key(sale_id, "takers")], args=[str(shopper), record]))
+def recount(*, sale_id: int, shopper: UUID, record: str, units: int) -> bool:
+    """Count `units` for a shopper, unless something was added since `record` was read."""
+    keys = [key(sale_id, "takers")]
+    return bool(store.script("recount")(keys=keys, args=[str(shopper), record, units]))
 
 
 def let_keys_expire(sale_id: int) -> None:

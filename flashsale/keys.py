@@ -1,7 +1,7 @@
 """Names of a sale's keys in Redis. One hash tag a sale, so that they share a slot of Redis Cluster.
 
 When Redis is away: claims and admissions answer "busy"; the line document stands still; nothing is lost,
-because `recovery` rebuilds all of it from PostgreSQL and the signed tickets.
+because `gate.sync` and `line.renew` rebuild it from PostgreSQL and the signed tickets.
 """
 
 from typing import Literal

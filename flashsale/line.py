@@ -182,7 +182,8 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
         memory,
         Inputs(
             now=moment,
-            last_place=(draw_size or 0) + last,
+            # A draw has a first place even when its count was lost before anybody wrote it down.
+            last_place=max(draw_size or 0, sale.queue_mode == QueueMode.DRAW) + last,
             active=active,
             entered=entered,
             cap=sale.admission_cap,
@@ -193,7 +194,7 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
     waiting = (
         max(0, (draw_size or 0) + last - int(memory.serving.base))
         if is_open
-        else int(client.pfcount(key(sale.id, "entrants"))) + last
+        else max(state.entrants, int(client.pfcount(key(sale.id, "entrants")))) + last
     )
     value = _compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
     pipeline = client.pipeline(transaction=False)
@@ -219,9 +220,13 @@ def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None
     """Entrants of the draw: fixed at the first run after the opening, by whoever comes first."""
     if sale.queue_mode != QueueMode.DRAW:
         return 0
-    if state.draw_size is None and now >= sale.opens_at:
-        entrants = int(store.client().pfcount(key(sale.id, "entrants")))
-        LineState.objects.filter(pk=state.pk, draw_size=None).update(draw_size=entrants)
+    if state.draw_size is None:
+        # Redis may lose its count: the draw is among all who were ever counted.
+        entrants = max(state.entrants, int(store.client().pfcount(key(sale.id, "entrants"))))
+        is_drawn = now >= sale.opens_at
+        LineState.objects.filter(pk=state.pk, draw_size=None).update(
+            entrants=entrants, draw_size=entrants if is_drawn else None
+        )
         state.refresh_from_db()
     return state.draw_size
 

@@ -83,6 +83,9 @@ class ShopperCookieMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if request.path_info.startswith(problems.API_PREFIX):
+            # Its answers may be kept by a cache, and REST framework's nobody is no sign-out.
+            return response
         nobody_looked = isinstance(request.user, SimpleLazyObject) and not hasattr(
             request, "_cached_user"
         )

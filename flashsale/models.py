@@ -158,6 +158,7 @@ class LineState(models.Model):
     """What the controller must not lose when Redis does: how far the line was served."""
 
     sale = models.OneToOneField(Sale, on_delete=models.CASCADE, related_name="line_state")
+    entrants = models.PositiveIntegerField(default=0, help_text="The most counted in the lobby.")
     draw_size = models.PositiveIntegerField(null=True, help_text="Entrants of the draw, once open.")
     served = models.FloatField(default=0, help_text="The serving number at `updated_at`.")
     last_number = models.PositiveIntegerField(default=0, help_text="The last number given out.")

@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     NOT_OPEN = "not_open"
     UNKNOWN_ITEM = "unknown_item"
     BAD_QUANTITY = "bad_quantity"
+    NO_ADMISSION = "no_admission"
     BUSY = "busy"
 
 
@@ -101,7 +102,7 @@ def buy(
         if claimed.answer in (Answer.LOST, Answer.STALE) and gate.sync(sale, now=now):
             # Redis lost the gate, nobody has set it yet, or beat is down and holds have ended since.
             claimed = _claim(sale, shopper, item, quantity, purchase, now)
-        if claimed.answer is Answer.LIMIT_REACHED and _forget_if_over(sale, shopper):
+        if claimed.answer is Answer.LIMIT_REACHED and _recount(sale, shopper):
             claimed = _claim(sale, shopper, item, quantity, purchase, now)
     except redis.RedisError:
         log.exception("Redis is away: %s cannot take claims", sale.slug)
@@ -119,23 +120,36 @@ def _claim(
     sale: SaleInfo, shopper: UUID, item: int, quantity: int, purchase: UUID, now: datetime
 ) -> gate.Claimed:
     return gate.claim(
-        sale_id=sale.id, shopper=shopper, item=item, quantity=quantity, purchase=purchase, now=now
+        sale_id=sale.id,
+        shopper=shopper,
+        item=item,
+        quantity=quantity,
+        purchase=purchase,
+        now=now,
+        needs_admission=sale.has_line,
     )
 
 
-def _forget_if_over(sale: SaleInfo, shopper: UUID) -> bool:
-    """Redis still counts units that PostgreSQL has given back: let the shopper try again."""
+def _recount(sale: SaleInfo, shopper: UUID) -> bool:
+    """Let the gate count what PostgreSQL counts for a shopper; True when that is less than it thought.
+
+    The purchases stay known, so that repeating the click of one that is over takes nothing.
+    """
     record = gate.record_of(sale_id=sale.id, shopper=shopper)
     if record is None:
         return False
-    ids = [UUID(word) for word in record.split()[1:]]
-    settled = Purchase.objects.filter(pk__in=ids).select_related("reservation", "order")
-    states = {purchase.pk: state_of(purchase) for purchase in settled}
-    over = (State.REFUSED, State.EXPIRED, State.RELEASED)
-    if any(states.get(known, State.QUEUED) not in over for known in ids):
-        return False
+    counted, *known = record.split()
+    ids = [UUID(word) for word in known]
     reservations.expire(stock_ids=[i.stock_id for i in sale.items if i.stock_id is not None])
-    return gate.forget(sale_id=sale.id, shopper=shopper, record=record)
+    settled = Purchase.objects.filter(pk__in=ids).select_related("reservation", "order")
+    purchases = {purchase.pk: purchase for purchase in settled}
+    if len(purchases) < len(ids):
+        return False  # one is still in the queue
+    over = (State.REFUSED, State.EXPIRED, State.RELEASED)
+    units = sum(p.quantity for p in purchases.values() if state_of(p) not in over)
+    if units >= int(counted):
+        return False
+    return gate.recount(sale_id=sale.id, shopper=shopper, record=record, units=units)
 
 
 def find(purchase_id: UUID, *, shopper: UUID) -> Purchase | None:
@@ -223,7 +237,7 @@ def release(purchase: Purchase) -> bool:
 def _open_gate(sale: SaleInfo, *, shopper: UUID) -> None:
     """Let the next shopper claim now what came free; without Redis the next sync does it."""
     try:
-        _forget_if_over(sale, shopper)
+        _recount(sale, shopper)
         gate.sync(sale, now=timezone.now())
     except redis.RedisError:
         log.warning("Redis is away: the gate of %s opens with the next sync", sale.slug)

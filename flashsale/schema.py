@@ -9,6 +9,10 @@ class ShopperScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     target_class = "flashsale.shoppers.ShopperAuthentication"
     name = ["shopperToken", "shopperCookie"]
 
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        """Either of them is enough."""
+        return [{name: []} for name in self.name]
+
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         return [
             {

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from flashsale import admissions, line, purchases, shoppers, tickets
 from flashsale.admissions import Admitted, NoEntry
@@ -72,7 +72,7 @@ def _admission_cookie(sale: SaleInfo) -> str:
     return f"admission-{sale.id}"
 
 
-def _ticket_of(request: HttpRequest, sale: SaleInfo, shopper: UUID | None) -> tickets.Ticket | None:
+def ticket_of(request: HttpRequest, sale: SaleInfo, shopper: UUID | None) -> tickets.Ticket | None:
     if shopper is None:
         return None
     try:
@@ -104,7 +104,7 @@ def _see(url: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(url, status=303)
 
 
-@require_GET
+@require_safe
 def sale_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     shown = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
@@ -123,7 +123,7 @@ def sale_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
     sale = get_object_or_404(Sale.objects.exclude(status=Sale.Status.DRAFT), slug=slug)
     now = timezone.now()
@@ -138,7 +138,7 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
         {
             "sale": view,
             "items": view.items,
-            "ticket": _ticket_of(request, view.info, shopper) is not None,
+            "ticket": ticket_of(request, view.info, shopper) is not None,
             "has_admission": admission_ends is not None,
             "admission_expires_at": admission_ends,
             "may_buy": view.phase is Phase.OPEN
@@ -165,7 +165,7 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
             sale,
             shopper=shopper,
             now=timezone.now(),
-            proven=_ticket_of(request, sale, shopper),
+            proven=ticket_of(request, sale, shopper),
         )
     except line.CannotJoin:
         messages.error(request, "The line of this sale is not open now.")
@@ -185,7 +185,7 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     sale = get_object_or_404(Sale.objects.exclude(status=Sale.Status.DRAFT), slug=slug)
     now = timezone.now()
@@ -193,7 +193,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     if not view.info.has_line:
         return redirect(view.url)
     shopper = shoppers.identify(request)
-    ticket = _ticket_of(request, view.info, shopper)
+    ticket = ticket_of(request, view.info, shopper)
     document = line.document(view.info, now=now)
     where = None
     if ticket is not None and shopper is not None:
@@ -240,7 +240,7 @@ def enter(request: HttpRequest, slug: str) -> HttpResponse:
     shopper = shoppers.identify(request)
     if shopper is None:
         return redirect_to_login(line_url)
-    ticket = _ticket_of(request, sale, shopper)
+    ticket = ticket_of(request, sale, shopper)
     if ticket is None:
         messages.error(request, "Join the line first: your place could not be read.")
         return _see(line_url)
@@ -315,6 +315,11 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
         if result.ring:
             drain_purchases.delay(sale.id)
         return _see(reverse("flashsale:purchase", args=[result.purchase]))
+    if result.reason is Refusal.NO_ADMISSION:
+        response = _see(reverse("flashsale:line", args=[slug]))
+        response.delete_cookie(_admission_cookie(sale), samesite="Lax")
+        messages.info(request, "Your time inside is over. You keep your place in line.")
+        return response
     title, text = REFUSALS[result.reason]
     status = REFUSAL_STATUS.get(result.reason, 409)
     context = {
@@ -342,7 +347,7 @@ def _own_purchase(request: HttpRequest, purchase_id: UUID) -> Purchase:
     return purchase
 
 
-@require_GET
+@require_safe
 def purchase_detail(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     shopper = shoppers.identify(request)
     if shopper is None:

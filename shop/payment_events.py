@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from shop import gateways, payments
-from shop.gateways import EventKind, GatewayUnavailable
+from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable
 from shop.models import PaymentEvent, PaymentIntent
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,8 @@ def process_due(*, limit: int = PROCESS_BATCH) -> int:
             done += 1
         except GatewayUnavailable:
             log.warning("Payment event %s waits: its provider does not answer", pk)
+        except GatewayRefused:
+            log.exception("Payment event %s waits: its provider refuses", pk)
     return done
 
 

@@ -204,6 +204,9 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
             settled += settle(intent).state not in UNFINISHED
         except GatewayUnavailable as error:
             log.warning("%s: %s of %s waits: %s", intent.gateway, intent.state, intent.pk, error)
+        except GatewayRefused:
+            # For a person to look at: the audit names it, and the others go on.
+            log.exception("%s refuses: %s is %s", intent.gateway, intent.pk, intent.state)
         except gateways.UnknownGateway:
             log.exception("%s: switched off, and %s is %s", intent.gateway, intent.pk, intent.state)
     return settled

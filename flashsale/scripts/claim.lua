@@ -5,9 +5,9 @@
 --
 -- KEYS  1 gate  2 takers  3 claims  4 active  5 bell
 -- ARGV  1 now (ms)  2 shopper  3 item  4 quantity  5 purchase  6 bell's life (ms)
---       7 seconds after which a gate that was not set is stale
+--       7 seconds after which a gate that was not set is stale  8 1 when an admission is needed
 -- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item,
--- lost (no gate: Redis lost it) or stale (sold out, but units may have come free unseen: sync, then claim again;
+-- no_admission (nobody let this shopper in, or they left, bought or ran out of time), lost (no gate: Redis lost it) or stale (sold out, but units may have come free unseen: sync, then claim again;
 -- said to one caller in that many seconds); purchase is the one that the answer is about, or ''; ring is 1 when a drain has to be asked for.
 
 local now, shopper, item = tonumber(ARGV[1]), ARGV[2], ARGV[3]
@@ -31,6 +31,10 @@ if gate[1] ~= 'open' or now < tonumber(gate[2]) or now >= tonumber(gate[3]) then
 end
 if not gate[5] then return {'unknown_item', '', 0} end
 if taken + quantity > tonumber(gate[4]) then return {'limit_reached', latest, 0} end
+if ARGV[8] == '1' then
+  local ends = redis.call('ZSCORE', KEYS[4], shopper)
+  if not ends or tonumber(ends) <= now then return {'no_admission', '', 0} end
+end
 if tonumber(gate[5]) < quantity then
   local second = tonumber(redis.call('TIME')[1])
   if second - tonumber(gate[6] or 0) <= tonumber(ARGV[7]) then return {'sold_out', '', 0} end
@@ -42,6 +46,6 @@ redis.call('HINCRBY', KEYS[1], 'free:' .. item, -quantity)
 redis.call('HSET', KEYS[2], shopper, (taken + quantity) .. purchases .. ' ' .. purchase)
 redis.call('XADD', KEYS[3], '*', 'purchase', purchase, 'shopper', shopper, 'item', item,
   'quantity', quantity, 'at', ARGV[1])
-redis.call('ZREM', KEYS[4], shopper)
+if taken + quantity >= tonumber(gate[4]) then redis.call('ZREM', KEYS[4], shopper) end
 local rung = redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[6])
 return {'queued', purchase, rung and 1 or 0}

@@ -140,6 +140,10 @@ class DemoGateway:
             raise BadSignature("The signature of this event is missing or wrong.")
         try:
             payload = json.loads(body)
+            if not all(is_short_text(payload[name]) for name in ("id", "reference")):
+                raise ValueError("its id and reference are texts of at most 100 characters")
+            if "\\u0000" in body.decode():
+                raise ValueError("it holds a NUL")
             kind = payload["type"].removeprefix("payment.")
             return ParsedEvent(
                 event_id=payload["id"],
@@ -148,8 +152,12 @@ class DemoGateway:
                 intent_id=UUID(payload["intent"]),
                 payload=payload,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadSignature(f"This is signed, and not an event: {error}.") from error
+
+
+def is_short_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable()
 
 
 def sign(body: bytes) -> str:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 
 def crowded(count: int, **fields: Any) -> tuple[SaleInfo, list[UUID], datetime]:
     """An open first-come sale with `count` shoppers in line, a second after it served the first."""
-    sale = make_sale(**{"queue_mode": Sale.QueueMode.FIRST_COME, "units": 100} | fields)
+    chosen: dict[str, Any] = {"queue_mode": Sale.QueueMode.FIRST_COME, "units": 100} | fields
+    sale = make_sale(**chosen)
     now = timezone.now()
     shoppers = [uuid4() for _ in range(count)]
     for shopper in shoppers:

@@ -152,9 +152,14 @@ def order_for_somebody_else(purchase: Purchase) -> None:
     place_order(purchase, user=make_user(), unit_price=Decimal("60.00"))
 
 
+def pay_without_an_order(purchase: Purchase) -> None:
+    Reservation.objects.filter(purchase=purchase).update(state=Reservation.State.CONFIRMED)
+
+
 @pytest.mark.parametrize(
     ("spoil", "names"),
     [
+        (pay_without_an_order, {"purchases_have_the_sale_price"}),
         (lower_the_limit, {"limit_kept"}),
         (change_the_quantity, {"purchases_have_their_reservation"}),
         (change_the_holder, {"purchases_have_their_reservation"}),

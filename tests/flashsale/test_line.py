@@ -141,6 +141,29 @@ def test_a_place_that_a_ticket_proves_survives_the_loss_of_redis() -> None:
     assert line.document(sale, now=opened(sale))["draw_size"] == 0
 
 
+def test_a_lobby_that_redis_lost_before_the_opening_still_has_its_draw() -> None:
+    sale = lobby()
+    shoppers = [uuid4() for _ in range(6)]
+    for shopper in shoppers:
+        line.join(sale, shopper=shopper, now=timezone.now())
+    line.renew(sale, now=timezone.now())
+    store.client().flushdb()
+    line.renew(sale, now=opened(sale))
+    document = line.renew(sale, now=opened(sale) + timedelta(seconds=1))
+    assert document["draw_size"] == 6
+    assert document["serving"]["base"] >= 1
+
+
+def test_a_lobby_that_nobody_counted_before_it_was_lost_is_served_all_the_same() -> None:
+    sale, shopper = lobby(), uuid4()
+    line.join(sale, shopper=shopper, now=timezone.now())
+    store.client().flushdb()
+    line.renew(sale, now=opened(sale))
+    now = opened(sale) + timedelta(seconds=1)
+    line.renew(sale, now=now)
+    assert where(sale, Ticket(None), shopper, now).is_served
+
+
 def test_the_serving_number_goes_on_where_it_was_after_the_loss_of_redis() -> None:
     sale = lobby(units=5)
     gate.sync(sale, now=timezone.now())

@@ -553,3 +553,20 @@ def test_an_authorisation_that_is_told_twice_is_confirmed_once(fake: FakeGateway
     payments.drive(intent.pk)
     assert fake.calls == ["authorise", "capture"]
     assert kinds(order) == ["placed", "paid"]
+
+
+def test_a_refund_that_the_bank_refuses_keeps_no_other_payment_waiting() -> None:
+    refused, other = make_order(), make_order()
+    for order in (refused, other):
+        pay(order, card())
+        order.refresh_from_db()
+        assert orders.refund(order=order, actor="staff", reason="broken")
+    reference = refused.payment_intents.get().reference
+    DemoAuthorisation.objects.filter(reference=reference).update(state="authorised")
+    for _ in range(3):
+        settle()
+    assert refused.payment_intents.get().state == "refunding"
+    assert other.payment_intents.get().state == "refunded"
+    DemoAuthorisation.objects.filter(reference=reference).update(state="captured")
+    settle()
+    assert refused.payment_intents.get().state == "refunded"
