@@ -123,9 +123,10 @@ def _claim(*, order_id: UUID, name: str) -> OrderEvent | None:
     with transaction.atomic():
         # Two workers with the same mail: the second waits here, and then finds the first one's claim.
         order = Order.objects.select_for_update(no_key=True).get(pk=order_id)
-        if order.events.filter(kind=SENT + name).exists():
-            return None
-        if _live_claims(order.events.all(), name).exists():
+        # One query: between two of them a claim that turns into the record would be in neither.
+        if (
+            order.events.filter(kind=SENT + name) | _live_claims(order.events.all(), name)
+        ).exists():
             return None
         order.events.filter(kind=CLAIMED + name).delete()
         return OrderEvent.objects.create(
