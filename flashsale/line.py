@@ -11,7 +11,7 @@ When Redis is away: nobody can join or enter, the document is made from PostgreS
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -124,7 +124,7 @@ def position(
         place = drawn_place(seed=sale.seed, shopper=shopper, draw_size=max(1, draw_size))
     else:
         place = draw_size + ticket.number
-    serving = Serving(**document["serving"])
+    serving = _read_serving(document["serving"])
     moment = now.timestamp()
     is_served = document["phase"] == Phase.OPEN and serving.has_reached(place, moment)
     ahead = 0 if is_served else max(0, place - 1 - int(serving.number_at(moment)))
@@ -231,6 +231,20 @@ def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None
     return state.draw_size
 
 
+def _moment(seconds: float) -> str:
+    """Seconds since the epoch as the document writes a time."""
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat()
+
+
+def _read_serving(value: dict[str, Any]) -> Serving:
+    return Serving(
+        base=value["base"],
+        rate=value["rate"],
+        at=datetime.fromisoformat(value["at"]).timestamp(),
+        until=datetime.fromisoformat(value["until"]).timestamp(),
+    )
+
+
 def _compose(
     sale: SaleInfo, *, now: datetime, serving: Serving, draw_size: int | None, waiting: int
 ) -> dict[str, Any]:
@@ -246,8 +260,8 @@ def _compose(
         "serving": {
             "base": round(serving.base, 6),
             "rate": round(serving.rate, 6),
-            "at": serving.at,
-            "until": serving.until,
+            "at": _moment(serving.at),
+            "until": _moment(serving.until),
         },
         "waiting": waiting,
         "units_left": units.left,

@@ -63,8 +63,8 @@ class SaleSerializer(serializers.Serializer[Any]):
 class ServingSerializer(serializers.Serializer[Any]):
     base = serializers.FloatField()
     rate = serializers.FloatField()
-    at = serializers.FloatField(help_text="Seconds since the epoch.")
-    until = serializers.FloatField(help_text="Seconds since the epoch.")
+    at = serializers.DateTimeField()
+    until = serializers.DateTimeField(help_text="Past this the serving number stands still.")
 
 
 class LineSerializer(serializers.Serializer[Any]):

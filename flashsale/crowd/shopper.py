@@ -316,10 +316,11 @@ class Shopper:
         await asyncio.sleep(seconds * self.chance.uniform(0.7, 1.3))
 
 
-def _serving(serving: dict[str, float], *, at: float) -> float:
+def _serving(serving: dict[str, Any], *, at: float) -> float:
     """The serving number at a moment in epoch seconds, as the contract has it."""
-    passed = max(0.0, min(at, serving["until"]) - serving["at"])
-    return serving["base"] + serving["rate"] * passed + 1e-6
+    since, until = (datetime.fromisoformat(serving[name]).timestamp() for name in ("at", "until"))
+    passed = max(0.0, min(at, until) - since)
+    return float(serving["base"] + serving["rate"] * passed + 1e-6)
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

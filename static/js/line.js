@@ -1,6 +1,6 @@
 /* The waiting room. One small document, the same for everybody, says what is being served; this page works out the rest:
 
-     serving number = base + rate * (min(now, until) - at)        (times in seconds on the server's clock)
+     serving number = base + rate * (min(now, until) - at)        (seconds, on the server's clock)
 
    A place is served when the serving number has reached it; then the ticket is traded for an admission. Nothing is asked
    while nobody looks at the page: the place is kept on the server's side of things. */
@@ -47,7 +47,8 @@ const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
 function servingNumber() {
   const { base, rate, at, until } = line.serving;
-  return base + rate * Math.max(0, Math.min(now() / 1000, until) - at);
+  const seconds = (Math.min(now(), Date.parse(until)) - Date.parse(at)) / 1000;
+  return base + rate * Math.max(0, seconds);
 }
 
 /** An honest range: nobody can know it to the second. */

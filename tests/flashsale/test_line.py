@@ -177,8 +177,8 @@ def test_the_serving_number_goes_on_where_it_was_after_the_loss_of_redis() -> No
     assert line.document(sale, now=start)["serving"] == {
         "base": 5.0,
         "rate": 0.0,
-        "at": start.timestamp(),
-        "until": start.timestamp(),
+        "at": start.isoformat(),
+        "until": start.isoformat(),
     }
     after = line.renew(sale, now=start + timedelta(seconds=2))["serving"]["base"]
     assert after == before
