@@ -97,13 +97,18 @@ def person(stack: Stack, shopper: User) -> Iterator[Person]:
         yield person
 
 
-def settled(sale: SaleInfo) -> Counters:
-    """The counters, once the sale's gate stands in Redis and no claim waits."""
+def settled() -> Counters:
+    """The counters, once every sale that can be has its gate in Redis and no claim waits."""
+    current = Sale.objects.filter(status__in=["scheduled", "paused"], closes_at__gt=timezone.now())
+    gates = [key(sale, "gate") for sale in current.values_list("pk", flat=True)]
     deadline = time.monotonic() + 20
     while True:
         counters = count()
-        is_there = store.client().exists(key(sale.id, "gate"))
-        if is_there and counters.claims == 0 and counters == count():
+        if (
+            store.client().exists(*gates) == len(gates)
+            and counters.claims == 0
+            and counters == count()
+        ):
             return counters
         assert time.monotonic() < deadline, counters
         time.sleep(0.1)
@@ -176,7 +181,7 @@ def test_the_page_of_a_sale_that_is_over_says_so_and_a_kept_form_is_refused(
 ) -> None:
     page = person.visit(f"/sales/{over.slug}/")
     assert "This sale has ended." in page.text
-    before = settled(straight)
+    before = settled()
     kept = person.visit(f"/sales/{straight.slug}/")
     kept.form("/buy/").action = f"/sales/{over.slug}/buy/"
     page = person.send(kept, f"/sales/{over.slug}/buy/", item=over.items[0].id)
@@ -192,7 +197,7 @@ def test_the_page_of_a_sale_that_is_over_says_so_and_a_kept_form_is_refused(
 def test_a_quantity_that_is_none_is_refused_and_named(
     client: Client, straight: SaleInfo, quantity: object
 ) -> None:
-    before = settled(straight)
+    before = settled()
     answer = buy(client, straight.slug, {"item": straight.items[0].id, "quantity": quantity})
     assert problem(answer) == (400, "invalid")
     assert [error["pointer"] for error in answer.json()["errors"]] == ["#/quantity"]
@@ -200,7 +205,7 @@ def test_a_quantity_that_is_none_is_refused_and_named(
 
 
 def test_more_than_the_limit_is_refused(client: Client, straight: SaleInfo) -> None:
-    before = settled(straight)
+    before = settled()
     answer = buy(client, straight.slug, {"item": straight.items[0].id, "quantity": 3})
     assert problem(answer) == (409, "limit_reached")
     assert count() == before
@@ -210,7 +215,7 @@ def test_more_than_the_limit_is_refused(client: Client, straight: SaleInfo) -> N
 def test_a_form_with_a_quantity_that_is_none_is_refused(
     person: Person, straight: SaleInfo, quantity: str
 ) -> None:
-    before = settled(straight)
+    before = settled()
     page = person.visit(f"/sales/{straight.slug}/")
     page = person.send(page, "/buy/", quantity=quantity)
     assert (page.status, page.heading) == (400, "How many?")
@@ -225,7 +230,7 @@ def test_a_form_with_a_quantity_that_is_none_is_refused(
 def test_something_that_is_not_in_the_sale_is_not_found(
     client: Client, straight: SaleInfo, item: object, status: int, code: str
 ) -> None:
-    before = settled(straight)
+    before = settled()
     assert problem(buy(client, straight.slug, {"item": item, "quantity": 1})) == (status, code)
     assert count() == before
 
@@ -233,7 +238,7 @@ def test_something_that_is_not_in_the_sale_is_not_found(
 def test_a_form_for_something_that_is_not_in_the_sale_is_not_found(
     person: Person, straight: SaleInfo, lined: SaleInfo
 ) -> None:
-    before = settled(straight)
+    before = settled()
     page = person.visit(f"/sales/{straight.slug}/")
     page = person.send(page, "/buy/", item=lined.items[0].id)
     assert (page.status, page.heading) == (404, "This is not in the sale")
@@ -245,7 +250,7 @@ def test_a_form_for_something_that_is_not_in_the_sale_is_not_found(
 def test_broken_json_is_a_bad_request(
     client: Client, lined: SaleInfo, path: str, body: str
 ) -> None:
-    before = settled(lined)
+    before = settled()
     answer = client.http.post(
         f"sales/{lined.slug}/{path}/",
         content=body,
@@ -259,7 +264,7 @@ def test_broken_json_is_a_bad_request(
 def test_json_of_another_shape_is_a_bad_request(
     client: Client, straight: SaleInfo, body: object
 ) -> None:
-    before = settled(straight)
+    before = settled()
     assert problem(buy(client, straight.slug, body)) == (400, "invalid")
     assert count() == before
 
@@ -321,7 +326,7 @@ def forged_admissions(
 def test_a_ticket_that_is_not_the_shoppers_own_lets_nobody_in(
     client: Client, lined: SaleInfo, straight: SaleInfo, shopper: User, stranger: User
 ) -> None:
-    before = settled(lined)
+    before = settled()
     for kind, ticket in forged_tickets(lined, straight, shopper, stranger).items():
         assert problem(client.enter(lined.slug, ticket)) == (403, "ticket_not_valid"), kind
     assert store.client().zcard(key(lined.id, "active")) == 0
@@ -331,7 +336,7 @@ def test_a_ticket_that_is_not_the_shoppers_own_lets_nobody_in(
 def test_an_admission_that_is_not_the_shoppers_own_buys_nothing(
     client: Client, lined: SaleInfo, straight: SaleInfo, shopper: User, stranger: User
 ) -> None:
-    before = settled(lined)
+    before = settled()
     item = lined.items[0].id
     for kind, admission in forged_admissions(lined, straight, shopper, stranger).items():
         answer = client.buy(lined.slug, item, admission=admission)
@@ -343,7 +348,7 @@ def test_a_forged_cookie_opens_no_page(
     person: Person, lined: SaleInfo, straight: SaleInfo, shopper: User, stranger: User
 ) -> None:
     """The pages keep ticket and admission in cookies: whoever edits them stands outside, and is told."""
-    before = settled(lined)
+    before = settled()
     kept = person.visit(f"/sales/{straight.slug}/")
     kept.form("/buy/").action = f"/sales/{lined.slug}/buy/"
     for kind, admission in forged_admissions(lined, straight, shopper, stranger).items():
@@ -369,7 +374,7 @@ def test_another_shoppers_purchase_does_not_exist_for_anybody_else(
     with Client(stack.url, email=stranger.email) as owner:
         theirs = owner.buy(sale.slug, sale.items[0].id).json()["id"]
         owner.until_state(theirs, "held")
-        before = settled(sale)
+        before = settled()
         assert problem(client.http.get(f"purchases/{theirs}/")) == (404, "not_found")
         assert problem(client.http.delete(f"purchases/{theirs}/")) == (404, "not_found")
         assert problem(client.order(theirs)) == (404, "not_found")
@@ -382,7 +387,7 @@ def test_another_shoppers_purchase_does_not_exist_for_anybody_else(
 def test_a_form_from_elsewhere_without_the_csrf_field_is_refused(
     person: Person, straight: SaleInfo
 ) -> None:
-    before = settled(straight)
+    before = settled()
     page = person.visit(f"/sales/{straight.slug}/")
     page = person.send(page, "/buy/", csrfmiddlewaretoken="x" * 64)
     assert page.status == 403
@@ -393,7 +398,7 @@ def test_the_same_calls_done_right_do_change_the_counters(
     client: Client, straight: SaleInfo
 ) -> None:
     """The control: what all tests above compare would have shown a purchase."""
-    before = settled(straight)
+    before = settled()
     bought = buy(client, straight.slug, {"item": straight.items[0].id, "quantity": 1})
     assert bought.status_code == 202
     client.until_state(bought.json()["id"], "held")
