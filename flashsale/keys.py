@@ -4,7 +4,7 @@ When Redis is away: claims and admissions answer "busy"; the line document stand
 because `gate.sync` and `line.renew` rebuild it from PostgreSQL and the signed tickets.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 Name = Literal[
     "gate",  # hash: state, opens, closes (ms), limit, acks, synced (s), free:<item>
@@ -24,20 +24,7 @@ Name = Literal[
 #: Seconds that a sale's keys are kept after its end: long enough to look into them the next day.
 KEEP_SECONDS = 2 * 24 * 3600
 
-ALL: tuple[Name, ...] = (
-    "gate",
-    "takers",
-    "claims",
-    "bell",
-    "active",
-    "entered",
-    "entrants",
-    "seen",
-    "numbers",
-    "last",
-    "line",
-    "controller",
-)
+ALL: tuple[Name, ...] = get_args(Name)
 
 
 def key(sale_id: int, name: Name) -> str:
