@@ -160,8 +160,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "") or (_running.redis_url if _running else "")
 BROKER_URL = os.environ.get("BROKER_URL", "") or REDIS_URL
 CACHE_URL = os.environ.get("CACHE_URL", "") or REDIS_URL
-#: Seconds. The sale's Redis answers within this or is treated as away.
-REDIS_TIMEOUT_SECONDS = 1.0
+#: Seconds. The sale's Redis answers within this or is treated as away: a click on Buy then goes to PostgreSQL.
+REDIS_TIMEOUT_SECONDS = 0.5
 
 _CACHE_OPTIONS = {
     "CLIENT_CLASS": "django_redis.client.DefaultClient",
@@ -309,6 +309,7 @@ GROUPS = {
         "flashsale.*_saleitem",
         "flashsale.view_*",
         "flashsale.add_loadlevel",
+        "flashsale.change_setasideclaim",
     ],
     "Staff": [
         "shop.view_*",
@@ -317,6 +318,7 @@ GROUPS = {
         "inventory.view_*",
         "flashsale.view_*",
         "flashsale.add_loadlevel",
+        "flashsale.change_setasideclaim",
     ],
 }
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30

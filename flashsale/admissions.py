@@ -64,6 +64,12 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
     )
 
 
+def is_inside(sale: SaleInfo, *, shopper: UUID, now: datetime) -> bool:
+    """Whether a shopper who was let in is still inside: they may have left, bought, or run out of time."""
+    ends = store.client().zscore(key(sale.id, "active"), str(shopper))
+    return ends is not None and ends > milliseconds(now)
+
+
 def leave(sale: SaleInfo, *, shopper: UUID) -> None:
     """Give the place inside back."""
     store.client().zrem(key(sale.id, "active"), str(shopper))

@@ -17,11 +17,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from flashsale import admissions, line, purchases, sales, tickets
+from flashsale import admissions, buying, line, purchases, sales, tickets
 from flashsale.admissions import Admitted, NoEntry
+from flashsale.buying import Accepted, Refusal
 from flashsale.limits import BUY_LIMITS, LINE_LIMITS
 from flashsale.models import Purchase, Sale
-from flashsale.purchases import Accepted, Refusal, State
+from flashsale.purchases import State
 from flashsale.sales import Phase, SaleInfo
 from flashsale.serializers import (
     AcceptedSerializer,
@@ -35,9 +36,9 @@ from flashsale.serializers import (
     TicketSerializer,
 )
 from flashsale.shoppers import Shopper, ShopperAuthentication
-from flashsale.showing import PurchaseView, show_purchase, show_queued
-from flashsale.tasks import drain_purchases
-from flashsale.views import REFUSALS, keep_admission, ticket_of
+from flashsale.showing import PurchaseView, show_purchase, show_unsettled
+from flashsale.tasks import ring
+from flashsale.views import REFUSAL_STATUS, REFUSALS, keep_admission, ticket_of
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
 from shop.problems import Problem
@@ -218,7 +219,7 @@ class BuyView(ShopperView):
                 f"admission-{sale.id}", ""
             )
             _check_admission(brought, sale, self.shopper, now)
-        result = purchases.buy(
+        result = buying.buy(
             sale=sale,
             shopper=self.shopper,
             item=form.validated_data["item"],
@@ -228,16 +229,16 @@ class BuyView(ShopperView):
         )
         if isinstance(result, Accepted):
             if result.ring:
-                drain_purchases.delay(sale.id)
+                ring(sale.id)
             url = reverse("api:purchase", args=[result.purchase])
-            answer = {"id": result.purchase, "state": State.QUEUED, "url": url}
+            answer = {"id": result.purchase, "state": result.state, "url": url}
             return Response(answer, status=202, headers={"Location": url})
         if result.reason is Refusal.BUSY:
             raise _busy()
         if result.reason is Refusal.NO_ADMISSION:
             raise _no_admission()
         _, text = REFUSALS[result.reason]
-        status = 404 if result.reason is Refusal.UNKNOWN_ITEM else 409
+        status = REFUSAL_STATUS.get(result.reason, 409)
         raise Problem(
             status=status,
             code=result.reason,
@@ -253,9 +254,10 @@ class PurchaseDetail(ShopperView):
         purchase = purchases.find(purchase_id, shopper=self.shopper)
         if purchase is not None:
             return Response(_purchase_json(show_purchase(purchase)))
-        if purchases.sale_of_queued(purchase_id, shopper=self.shopper) is None:
+        unsettled = show_unsettled(purchase_id, shopper=self.shopper)
+        if unsettled is None:
             raise Http404("There is no such purchase of yours.")
-        return Response(_purchase_json(show_queued(purchase_id)))
+        return Response(_purchase_json(unsettled[0]))
 
     @extend_schema(request=None, responses={200: PurchaseSerializer})
     def delete(self, request: Request, purchase_id: UUID) -> Response:

@@ -1,15 +1,15 @@
 """The gate: units that may still be claimed, in Redis. Claims lower it; only `sync` sets it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from flashsale import store
+from flashsale import soldout, store
 from flashsale.keys import ALL as ALL_KEYS
 from flashsale.keys import KEEP_SECONDS, key
-from flashsale.sales import Phase, SaleInfo, count_units, phase_by_clock
+from flashsale.sales import Phase, SaleInfo, count_units, is_current, phase_by_clock
 
 #: Milliseconds for which one ring of the doorbell counts; a ring that was lost is rung again after it.
 BELL_MILLISECONDS = 2000
@@ -78,6 +78,8 @@ def claim(
 
 def acknowledge(*, sale_id: int, group: str, stream_ids: Sequence[str]) -> int:
     """Take settled claims out of the purchase queue; return how many were still in it."""
+    if not stream_ids:
+        return 0
     keys = [key(sale_id, "claims"), key(sale_id, "gate")]
     return int(store.script("ack")(keys=keys, args=[group, *stream_ids]))
 
@@ -93,10 +95,22 @@ def sync(sale: SaleInfo, *, now: datetime) -> bool:
         shut = phase_by_clock(sale, now=now) in (Phase.PAUSED, Phase.ENDED, Phase.CANCELLED)
         free = [part for item in sale.items for part in (item.id, units.left_by_item[item.id])]
         args = [acks, "closed" if shut else "open"]
-        args += [milliseconds(sale.opens_at), milliseconds(sale.closes_at), sale.limit, *free]
+        args += [milliseconds(sale.opens_at), milliseconds(sale.closes_at), sale.limit]
+        args += [0 if is_current(sale) else KEEP_SECONDS, *free]
         if store.script("sync")(keys=keys, args=args):
+            if units.left:
+                soldout.forget(sale.id)
             return True
     return False
+
+
+def takers_of(sale_id: int) -> Collection[str] | None:
+    """Shoppers who have claimed, by their ids; None when they are too many to be read in one go."""
+    takers = key(sale_id, "takers")
+    if store.client().hlen(takers) > soldout.MOST_TAKERS:
+        return None
+    known: list[str] = store.client().hkeys(takers)
+    return known
 
 
 def record_of(*, sale_id: int, shopper: UUID) -> str | None:

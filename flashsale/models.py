@@ -25,6 +25,11 @@ class Sale(models.Model):
         FIRST_COME = "first_come", "First come, first served"
         NONE = "none", "No line"
 
+    class Strategy(models.TextChoices):
+        REDIS = "redis", "Redis: a gate in memory, settled in batches"
+        LOCK = "lock", "PostgreSQL, waiting in turn (SELECT ... FOR UPDATE)"
+        VERSION = "version", "PostgreSQL, trying again (compare and set)"
+
     name = models.CharField(max_length=120)
     slug = models.SlugField(unique=True)
     tagline = models.CharField(max_length=200, blank=True)
@@ -55,6 +60,20 @@ class Sale(models.Model):
         default=180,
         validators=[MinValueValidator(30), MaxValueValidator(3600)],
         help_text="How long somebody who was let in may take to choose.",
+    )
+    strategy = models.CharField(
+        "stock strategy",
+        max_length=7,
+        choices=Strategy.choices,
+        default=Strategy.REDIS,
+        help_text="How a click on Buy takes a unit. May be changed while the sale runs.",
+    )
+    fallback = models.CharField(
+        "without Redis",
+        max_length=7,
+        choices=Strategy.choices[1:],
+        default=Strategy.LOCK,
+        help_text="What a sale on Redis does while Redis is away.",
     )
     seed = models.CharField(max_length=64, blank=True, editable=False)
     seed_commitment = models.CharField(max_length=64, blank=True, editable=False)
@@ -152,6 +171,38 @@ class Purchase(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("flashsale:purchase", args=[self.pk])
+
+
+class SetAsideClaim(models.Model):
+    """A claim that could not be decided, kept for staff to look at. Its units are free again."""
+
+    class Resolution(models.TextChoices):
+        OPEN = "open", "Waits for somebody"
+        RETRIED = "retried", "Tried again"
+        DISMISSED = "dismissed", "Dismissed"
+
+    sale = models.ForeignKey(Sale, on_delete=models.PROTECT, related_name="set_aside_claims")
+    name = models.CharField(
+        max_length=64, help_text="The purchase's id; of what could not be read, the stream's."
+    )
+    shopper = models.CharField(max_length=64, blank=True)
+    content = models.JSONField(help_text="The claim as it was read.")
+    reason = models.CharField(max_length=200)
+    resolution = models.CharField(max_length=9, choices=Resolution.choices, default=Resolution.OPEN)
+    resolved_by = models.CharField(max_length=254, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "claim set aside"
+        verbose_name_plural = "claims set aside"
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "name"], name="set_aside_claim_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
 
 
 class LineState(models.Model):

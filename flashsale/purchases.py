@@ -1,12 +1,8 @@
-"""Purchases: a click on Buy, what became of it, letting it go, and turning it into an order.
-
-When Redis is away, `buy` answers busy; repeating it with the same attempt is one purchase in any case.
-"""
+"""Purchases: what became of a click on Buy, letting it go, and turning it into an order."""
 
 import hashlib
 import logging
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -15,9 +11,8 @@ import redis
 from django.utils import timezone
 
 from flashsale import gate
-from flashsale.gate import Answer
-from flashsale.models import Purchase, Sale
-from flashsale.sales import Phase, SaleInfo, describe, phase_by_clock
+from flashsale.models import Purchase, Sale, SetAsideClaim
+from flashsale.sales import SaleInfo, describe
 from inventory import reservations
 from inventory.models import Reservation
 from shop import orders
@@ -25,32 +20,6 @@ from shop.checkout import OrderLine
 from shop.models import Order
 
 log = logging.getLogger(__name__)
-
-
-class Refusal(StrEnum):
-    SOLD_OUT = "sold_out"
-    LIMIT_REACHED = "limit_reached"
-    NOT_OPEN = "not_open"
-    UNKNOWN_ITEM = "unknown_item"
-    BAD_QUANTITY = "bad_quantity"
-    NO_ADMISSION = "no_admission"
-    BUSY = "busy"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The claim is in the purchase queue; `ring` says that a drain has to be asked for."""
-
-    purchase: UUID
-    ring: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nothing was taken. `purchase` is the shopper's own one that stands in the way, if one does."""
-
-    reason: Refusal
-    purchase: UUID | None = None
 
 
 class State(StrEnum):
@@ -84,66 +53,24 @@ def sale_id_of(purchase_id: UUID) -> int:
     return purchase_id.int >> 96
 
 
-def buy(
-    *, sale: SaleInfo, shopper: UUID, item: int, quantity: int, attempt: str, now: datetime
-) -> Accepted | Refused:
-    """Claim units for a shopper. The yes is provisional until the purchase is settled."""
-    if phase_by_clock(sale, now=now) is not Phase.OPEN:
-        return Refused(Refusal.NOT_OPEN)
-    if sale.item(item) is None:
-        return Refused(Refusal.UNKNOWN_ITEM)
-    if quantity < 1:
-        return Refused(Refusal.BAD_QUANTITY)
-    if quantity > sale.limit:
-        return Refused(Refusal.LIMIT_REACHED)
-    purchase = name_purchase(sale_id=sale.id, shopper=shopper, attempt=attempt)
-    try:
-        claimed = _claim(sale, shopper, item, quantity, purchase, now)
-        if claimed.answer in (Answer.LOST, Answer.STALE) and gate.sync(sale, now=now):
-            # Redis lost the gate, nobody has set it yet, or beat is down and holds have ended since.
-            claimed = _claim(sale, shopper, item, quantity, purchase, now)
-        if claimed.answer is Answer.LIMIT_REACHED and _recount(sale, shopper):
-            claimed = _claim(sale, shopper, item, quantity, purchase, now)
-    except redis.RedisError:
-        log.exception("Redis is away: %s cannot take claims", sale.slug)
-        return Refused(Refusal.BUSY)
-    match claimed.answer:
-        case Answer.QUEUED | Answer.AGAIN:
-            return Accepted(purchase=purchase, ring=claimed.ring)
-        case Answer.LOST | Answer.STALE:
-            return Refused(Refusal.BUSY)
-        case answer:
-            return Refused(Refusal(answer), claimed.purchase)
-
-
-def _claim(
-    sale: SaleInfo, shopper: UUID, item: int, quantity: int, purchase: UUID, now: datetime
-) -> gate.Claimed:
-    return gate.claim(
-        sale_id=sale.id,
-        shopper=shopper,
-        item=item,
-        quantity=quantity,
-        purchase=purchase,
-        now=now,
-        needs_admission=sale.has_line,
-    )
-
-
-def _recount(sale: SaleInfo, shopper: UUID) -> bool:
+def recount(sale: SaleInfo, shopper: UUID) -> bool:
     """Let the gate count what PostgreSQL counts for a shopper; True when that is less than it thought.
 
     The purchases stay known, so that repeating the click of one that is over takes nothing.
+
+    Raises:
+        redis.RedisError: Redis is away.
     """
     record = gate.record_of(sale_id=sale.id, shopper=shopper)
     if record is None:
         return False
     counted, *known = record.split()
     ids = [UUID(word) for word in known]
-    reservations.expire(stock_ids=[i.stock_id for i in sale.items if i.stock_id is not None])
+    reservations.expire(stock_ids=sale.stock_ids)
     settled = Purchase.objects.filter(pk__in=ids).select_related("reservation", "order")
     purchases = {purchase.pk: purchase for purchase in settled}
-    if len(purchases) < len(ids):
+    aside = SetAsideClaim.objects.filter(sale_id=sale.id, name__in=known).count()
+    if len(purchases) + aside < len(ids):
         return False  # one is still in the queue
     over = (State.REFUSED, State.EXPIRED, State.RELEASED)
     units = sum(p.quantity for p in purchases.values() if state_of(p) not in over)
@@ -171,6 +98,14 @@ def of_shopper(sale: Sale, *, shopper: UUID | None) -> list[Purchase]:
             "-claimed_at"
         )[:10]
     )
+
+
+def was_set_aside(purchase_id: UUID, *, shopper: UUID) -> bool:
+    """Whether the shopper's claim could not be decided, and somebody looks at it."""
+    known = SetAsideClaim.objects.filter(
+        sale_id=sale_id_of(purchase_id), name=str(purchase_id), shopper=str(shopper)
+    )
+    return known.exists()
 
 
 def sale_of_queued(purchase_id: UUID, *, shopper: UUID) -> Sale | None:
@@ -237,7 +172,7 @@ def release(purchase: Purchase) -> bool:
 def _open_gate(sale: SaleInfo, *, shopper: UUID) -> None:
     """Let the next shopper claim now what came free; without Redis the next sync does it."""
     try:
-        _recount(sale, shopper)
+        recount(sale, shopper)
         gate.sync(sale, now=timezone.now())
     except redis.RedisError:
         log.warning("Redis is away: the gate of %s opens with the next sync", sale.slug)

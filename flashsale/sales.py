@@ -24,6 +24,7 @@ from inventory.models import Stock
 
 Status = Sale.Status
 QueueMode = Sale.QueueMode
+Strategy = Sale.Strategy
 
 #: Seconds for which a process keeps its copy of a sale.
 COPY_SECONDS = 1.0
@@ -64,6 +65,8 @@ class SaleInfo:
     name: str
     status: str
     queue_mode: str
+    strategy: str
+    fallback: str
     lobby_opens_at: datetime
     opens_at: datetime
     closes_at: datetime
@@ -84,6 +87,10 @@ class SaleInfo:
     def has_line(self) -> bool:
         return self.queue_mode != QueueMode.NONE
 
+    @property
+    def stock_ids(self) -> list[int]:
+        return [item.stock_id for item in self.items if item.stock_id is not None]
+
     def item(self, item_id: int) -> ItemInfo | None:
         return next((item for item in self.items if item.id == item_id), None)
 
@@ -102,6 +109,8 @@ def describe(sale: Sale) -> SaleInfo:
         name=sale.name,
         status=sale.status,
         queue_mode=sale.queue_mode,
+        strategy=sale.strategy,
+        fallback=sale.fallback,
         lobby_opens_at=sale.lobby_opens_at,
         opens_at=sale.opens_at,
         closes_at=sale.closes_at,
@@ -181,6 +190,11 @@ def phase_by_clock(sale: Timetable, *, now: datetime) -> Phase:
     return Phase.SCHEDULED
 
 
+def is_current(sale: Timetable) -> bool:
+    """Whether the sale is still to come or running: its keys in Redis are kept without an end."""
+    return sale.status in (Status.SCHEDULED, Status.PAUSED)
+
+
 def phase(sale: SaleInfo, *, now: datetime, units_left: int, units_held: int) -> Phase:
     """The phase. Sold out means that nothing is free and nothing held could come back."""
     by_clock = phase_by_clock(sale, now=now)
@@ -216,7 +230,7 @@ def count_units(sale: SaleInfo) -> Units:
         ) count ON true
         WHERE stock.id = ANY(%s)
         """,
-        [[item.stock_id for item in sale.items if item.stock_id is not None]],
+        [sale.stock_ids],
     )
     by_stock = {row.pk: row for row in rows}
     left = {

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from flashsale.models import Purchase, Sale
-from flashsale.purchases import State, state_of
+from flashsale.purchases import State, sale_id_of, sale_of_queued, state_of, was_set_aside
 from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
 from shop.models import Product, ProductImage, Variant
 
@@ -161,12 +161,20 @@ def units_of(purchases: Sequence[PurchaseView]) -> int:
     return sum(purchase.quantity for purchase in purchases if purchase.state in counting)
 
 
-def show_queued(purchase_id: UUID) -> PurchaseView:
-    """A purchase that waits in the queue: nothing is known of it but that."""
-    return PurchaseView(
+def show_unsettled(purchase_id: UUID, *, shopper: UUID) -> tuple[PurchaseView, Sale] | None:
+    """A shopper's purchase that has no row: it waits in the queue, or could not be decided. None: not theirs."""
+    if was_set_aside(purchase_id, shopper=shopper):
+        sale = Sale.objects.filter(pk=sale_id_of(purchase_id)).first()
+        state, reason = State.REFUSED, "set_aside"
+    else:
+        sale = sale_of_queued(purchase_id, shopper=shopper)
+        state, reason = State.QUEUED, ""
+    if sale is None:
+        return None
+    view = PurchaseView(
         id=purchase_id,
-        state=State.QUEUED,
-        reason="",
+        state=state,
+        reason=reason,
         item_name="",
         quantity=0,
         unit_price=None,
@@ -175,6 +183,7 @@ def show_queued(purchase_id: UUID) -> PurchaseView:
         order=None,
         url=reverse("flashsale:purchase", args=[purchase_id]),
     )
+    return view, sale
 
 
 def wait_in_words(seconds: float | None) -> str | None:

@@ -13,21 +13,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from flashsale import admissions, line, purchases, shoppers, tickets
+from flashsale import admissions, buying, line, purchases, shoppers, tickets
 from flashsale.admissions import Admitted, NoEntry
+from flashsale.buying import Accepted, Refusal
 from flashsale.limits import BUY_LIMITS, LINE_LIMITS
 from flashsale.models import Purchase, Sale
-from flashsale.purchases import Accepted, Refusal, State
+from flashsale.purchases import State
 from flashsale.sales import Phase, SaleInfo, find
 from flashsale.showing import (
     show_purchase,
-    show_queued,
     show_sale,
+    show_unsettled,
     steps,
     units_of,
     wait_in_words,
 )
-from flashsale.tasks import drain_purchases
+from flashsale.tasks import ring
 from shop.ratelimits import limited
 from shop.views.checkout import checkout_page
 
@@ -48,13 +49,22 @@ REFUSALS = {
     Refusal.NOT_OPEN: ("The sale is not open", "Nothing was taken. Come back when it is open."),
     Refusal.UNKNOWN_ITEM: ("This is not in the sale", "Choose one of the things that are."),
     Refusal.BAD_QUANTITY: ("How many?", "Choose a whole number of at least one."),
+    Refusal.ACCOUNT_CLOSED: (
+        "This account is closed",
+        "It cannot buy any more, and nothing was taken. Sign in with another account.",
+    ),
     Refusal.BUSY: (
         "One moment",
         "We could not take your click just now, and nothing was taken. Please try again.",
     ),
 }
 #: A conflict with what others took or what the shopper has, unless it says something else.
-REFUSAL_STATUS = {Refusal.UNKNOWN_ITEM: 404, Refusal.BAD_QUANTITY: 400, Refusal.BUSY: 503}
+REFUSAL_STATUS = {
+    Refusal.UNKNOWN_ITEM: 404,
+    Refusal.BAD_QUANTITY: 400,
+    Refusal.ACCOUNT_CLOSED: 403,
+    Refusal.BUSY: 503,
+}
 
 
 def _sale_or_404(slug: str) -> SaleInfo:
@@ -303,7 +313,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     if sale.has_line and _admission_of(request, sale, shopper, now) is None:
         messages.info(request, "Your time inside is over, or it is not your turn yet.")
         return _see(reverse("flashsale:line", args=[slug]))
-    result = purchases.buy(
+    result = buying.buy(
         sale=sale,
         shopper=shopper,
         item=_whole_number(request.POST.get("item")),
@@ -313,7 +323,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     )
     if isinstance(result, Accepted):
         if result.ring:
-            drain_purchases.delay(sale.id)
+            ring(sale.id)
         return _see(reverse("flashsale:purchase", args=[result.purchase]))
     if result.reason is Refusal.NO_ADMISSION:
         response = _see(reverse("flashsale:line", args=[slug]))
@@ -354,10 +364,10 @@ def purchase_detail(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         return redirect_to_login(request.path)
     purchase = purchases.find(purchase_id, shopper=shopper)
     if purchase is None:
-        sale = purchases.sale_of_queued(purchase_id, shopper=shopper)
-        if sale is None:
+        unsettled = show_unsettled(purchase_id, shopper=shopper)
+        if unsettled is None:
             raise Http404("There is no such purchase of yours.")
-        view = show_queued(purchase_id)
+        view, sale = unsettled
     else:
         view, sale = show_purchase(purchase), purchase.sale
     current = {State.PAID: "Done", State.ORDERED: "Pay"}.get(view.state, "Hold")

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
+from inventory.models import Holding
+
 #: Adds units to each holder once, unless that would pass the limit; returns the holders who had room.
 COUNT = """
     INSERT INTO inventory_holding (scope, holder, units, limit_units)
@@ -74,6 +76,19 @@ def count(*, scope: str, limit: int, wanted: Sequence[tuple[str, int]]) -> list[
             for index in indexes:
                 within[index] = wanted[index][0] in counted
     return within
+
+
+def holders(*, scope: str, most: int) -> list[str] | None:
+    """Who has units within a scope; None when there are more than `most`."""
+    rows = Holding.objects.filter(scope=scope, units__gt=0).values_list("holder", flat=True)
+    known = list(rows[: most + 1])
+    return known if len(known) <= most else None
+
+
+def units_of(*, scope: str, holder: str) -> int:
+    """Units that one holder has within a scope."""
+    row = Holding.objects.filter(scope=scope, holder=holder).first()
+    return row.units if row else 0
 
 
 def hold_still(*, scope: str, limit: int, holders: Iterable[str]) -> None:

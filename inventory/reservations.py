@@ -19,6 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
 from inventory import holdings
+from inventory.allocation import Method, allocate
 from inventory.models import Reservation, Stock, StockMovement
 
 State = Reservation.State
@@ -111,7 +112,7 @@ def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> lis
     shortages: list[Shortage] = []
     for want in sorted(wants, key=lambda want: (want.sku, want.pool)):
         stock = Stock.objects.filter(sku=want.sku, pool=want.pool).first()
-        if stock is None or not _allocate(stock_id=stock.pk, units=want.quantity):
+        if stock is None or not allocate(stock_id=stock.pk, units=want.quantity):
             if stock is not None:
                 stock.refresh_from_db()  # what is left after those who came first
             free = stock.available if stock else 0
@@ -142,7 +143,13 @@ def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> lis
 
 
 def reserve_batch(
-    *, stock_id: int, scope: str, limit: int, claims: Sequence[BatchClaim], seconds: int
+    *,
+    stock_id: int,
+    scope: str,
+    limit: int,
+    claims: Sequence[BatchClaim],
+    seconds: int,
+    method: Method = Method.CONDITIONAL,
 ) -> dict[UUID, BatchOutcome]:
     """Settle many claims on one stock row, in order, at the cost of one hot-row lock.
 
@@ -152,13 +159,16 @@ def reserve_batch(
 
     Returns:
         The outcome of every claim, by key.
+
+    Raises:
+        inventory.allocation.Contended: `method` is VERSION and lost every try.
     """
     with transaction.atomic():
         counted = holdings.count(
             scope=scope, limit=limit, wanted=[(claim.holder, claim.quantity) for claim in claims]
         )
         within = list(compress(claims, counted))
-        taken = _take_in_order(stock_id=stock_id, claims=within)
+        taken = _take_in_order(stock_id=stock_id, claims=within, method=method)
         outcomes = dict.fromkeys((claim.key for claim in claims), BatchOutcome.LIMIT_REACHED)
         outcomes |= dict.fromkeys((claim.key for claim in within), BatchOutcome.SOLD_OUT)
         outcomes |= dict.fromkeys((claim.key for claim in taken), BatchOutcome.HELD)
@@ -221,7 +231,7 @@ def retake(*, reservation_ids: Iterable[UUID]) -> bool:
                 ):
                     raise _ShortError([])
             for stock_id, units, count in _per_stock(gone):
-                if not _allocate(stock_id=stock_id, units=units):
+                if not allocate(stock_id=stock_id, units=units):
                     raise _ShortError([])
                 StockMovement.objects.create(
                     stock_id=stock_id,
@@ -332,21 +342,17 @@ def _per_stock(rows: Sequence[Reservation]) -> list[tuple[int, int, int]]:
     return [(stock_id, units[stock_id], counts[stock_id]) for stock_id in units]
 
 
-def _allocate(*, stock_id: int, units: int) -> bool:
-    return bool(
-        Stock.objects.filter(pk=stock_id, on_hand__gte=F("allocated") + units).update(
-            allocated=F("allocated") + units, version=F("version") + 1, updated_at=Now()
-        )
-    )
-
-
-def _take_in_order(*, stock_id: int, claims: Sequence[BatchClaim]) -> list[BatchClaim]:
+def _take_in_order(
+    *, stock_id: int, claims: Sequence[BatchClaim], method: Method
+) -> list[BatchClaim]:
     """Allocate for all claims, or for those that fit, first come first."""
     if not claims:
         return []
-    if _allocate(stock_id=stock_id, units=sum(claim.quantity for claim in claims)):
+    if allocate(stock_id=stock_id, units=sum(claim.quantity for claim in claims), method=method):
         return list(claims)
-    stock = Stock.objects.select_for_update().get(pk=stock_id)
+    if len(claims) == 1:
+        return []
+    stock = Stock.objects.select_for_update(no_key=True).get(pk=stock_id)
     fitting: list[BatchClaim] = []
     left = stock.available
     for claim in claims:
@@ -354,7 +360,7 @@ def _take_in_order(*, stock_id: int, claims: Sequence[BatchClaim]) -> list[Batch
             fitting.append(claim)
             left -= claim.quantity
     if fitting:
-        _allocate(stock_id=stock_id, units=stock.available - left)
+        allocate(stock_id=stock_id, units=stock.available - left)
     return fitting
 
 

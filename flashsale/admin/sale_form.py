@@ -22,20 +22,21 @@ RULES = (
     "admission_cap",
     "admission_seconds",
 )
+STOCK = ("strategy", "fallback")
 PACE = ("closes_at", "limit_per_shopper", "hold_seconds", "admission_cap", "admission_seconds")
 #: What may still be changed, by status. Shoppers, the draw and the ring-fenced units rely on the rest.
 EDITABLE = {
-    Status.SCHEDULED: (*WORDS, *PACE),
-    Status.PAUSED: (*WORDS, *PACE),
+    Status.SCHEDULED: (*WORDS, *PACE, *STOCK),
+    Status.PAUSED: (*WORDS, *PACE, *STOCK),
     Status.ENDED: WORDS,
     Status.CANCELLED: WORDS,
 }
 WHY_FIXED = {
     Status.SCHEDULED: "The sale is scheduled: shoppers know when it opens, its units are ring-fenced, and "
-    "the draw is committed to. Its words, its end, its limit (upwards), holds and admissions can still be "
-    "changed. For anything else, cancel it and schedule another.",
-    Status.PAUSED: "The sale is paused. Its words, its end, its limit (upwards), holds and admissions can "
-    "be changed; its items, prices and opening cannot.",
+    "the draw is committed to. Its words, its end, its limit (upwards), holds, admissions and stock "
+    "strategy can still be changed. For anything else, cancel it and schedule another.",
+    Status.PAUSED: "The sale is paused. Its words, its end, its limit (upwards), holds, admissions and "
+    "stock strategy can be changed; its items, prices and opening cannot.",
     Status.ENDED: "The sale has ended: only its words can be changed.",
     Status.CANCELLED: "The sale was cancelled: only its words can be changed.",
 }
@@ -44,13 +45,22 @@ WHY_FIXED = {
 class SaleForm(forms.ModelForm):
     class Meta:
         model = Sale
-        fields = [*WORDS, "slug", *TIMES, *RULES]
+        fields = [*WORDS, "slug", *TIMES, *RULES, *STOCK]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in TIMES:
             if name in self.fields:
                 self.fields[name].help_text = f"The shop's time: {settings.TIME_ZONE}."
+        for name in STOCK:
+            if name in self.fields:
+                self.fields[name].required = False
+
+    def clean_strategy(self) -> str:
+        return str(self.cleaned_data["strategy"]) or self.instance.strategy
+
+    def clean_fallback(self) -> str:
+        return str(self.cleaned_data["fallback"]) or self.instance.fallback
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

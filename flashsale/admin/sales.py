@@ -17,7 +17,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from flashsale import figures, steering
-from flashsale.admin.sale_form import EDITABLE, RULES, TIMES, WHY_FIXED, WORDS, SaleForm, warnings
+from flashsale.admin.sale_form import (
+    EDITABLE,
+    RULES,
+    STOCK,
+    TIMES,
+    WHY_FIXED,
+    WORDS,
+    SaleForm,
+    warnings,
+)
 from flashsale.models import Sale, SaleItem
 from flashsale.sales import NotPossible, phase_by_clock
 from inventory.stock import NotEnoughStock
@@ -171,7 +180,7 @@ class SaleAdmin(admin.ModelAdmin):
         if obj is None or obj.status == Status.DRAFT:
             return ["status", "numbers"]
         editable = EDITABLE[Status(obj.status)]
-        fixed = [name for name in (*WORDS, "slug", *RULES) if name not in editable]
+        fixed = [name for name in (*WORDS, "slug", *RULES, *STOCK) if name not in editable]
         return ["status", "numbers", *fixed, *TOLD_TIMES.values()]
 
     def get_prepopulated_fields(
@@ -187,6 +196,7 @@ class SaleAdmin(admin.ModelAdmin):
             ("What shoppers read", words),
             (f"Times ({settings.TIME_ZONE})", {"fields": _times(obj)}),
             ("Rules", {"fields": RULES}),
+            ("Stock", {"fields": STOCK}),
         ]
         if obj is not None:
             fieldsets.insert(0, ("Now", {"fields": ["status", "numbers"]}))

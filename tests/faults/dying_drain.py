@@ -29,18 +29,18 @@ def then_die(work: Callable[..., Any]) -> Callable[..., None]:
 def main(sale_slug: str, point: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from flashsale import drain, gate, sales  # noqa: PLC0415 -- after django.setup()
+    from flashsale import drain, gate, sales, settling  # noqa: PLC0415 -- after django.setup()
     from inventory import reservations  # noqa: PLC0415
 
     sale = sales.find(sale_slug)
     assert sale is not None
     match point:
         case "taken":
-            drain.settle = die  # type: ignore[assignment]  # it does not come back
+            settling.settle = die  # type: ignore[assignment]  # it does not come back
         case "not committed":
             reservations.reserve_batch = then_die(reservations.reserve_batch)  # type: ignore[assignment]  # as above
         case "committed":
-            drain.settle = then_die(drain.settle)  # type: ignore[assignment]  # as above
+            settling.settle = then_die(settling.settle)  # type: ignore[assignment]  # as above
         case "acknowledged":
             gate.acknowledge = then_die(gate.acknowledge)  # type: ignore[assignment]  # as above
         case "acknowledged before it was settled":

@@ -8,10 +8,10 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
-from flashsale import drain, gate, purchases, store
+from flashsale import buying, drain, gate, settling, store
+from flashsale.buying import Accepted
 from flashsale.keys import key
 from flashsale.models import Purchase
-from flashsale.purchases import Accepted
 from flashsale.sales import SaleInfo
 from inventory import reservations
 from inventory.models import Reservation
@@ -40,7 +40,7 @@ def fall_back_to(older: Snapshot) -> None:
 
 
 def buy(sale: SaleInfo, user: User, *, attempt: str = "one") -> Accepted:
-    result = purchases.buy(
+    result = buying.buy(
         sale=sale,
         shopper=user.shopper_id,
         item=sale.items[0].id,
@@ -101,7 +101,7 @@ def test_claims_that_a_flush_took_can_be_made_again_and_those_in_hand_are_settle
     store.client().flushdb()
     # Somebody clicks before the worker has committed: the gate is set without its claims.
     assert buy(sale, lost).purchase == second
-    drain.settle(sale, taken)
+    settling.settle(sale, taken)
     gate.acknowledge(sale_id=sale.id, group=drain.GROUP, stream_ids=[c.stream_id for c in taken])
     assert drained(sale).held == 1
     assert synced(sale) == 3
@@ -119,7 +119,7 @@ def test_lost_writes_sell_no_unit_twice_and_leak_none(at: str) -> None:
     if at == "settled":
         drained(sale)
     older = snapshot()
-    drain.settle(sale, taken)
+    settling.settle(sale, taken)
     gate.acknowledge(sale_id=sale.id, group=drain.GROUP, stream_ids=[c.stream_id for c in taken])
     late = [claim(sale, make_user()) for _ in range(6)]
     drained(sale)

@@ -12,10 +12,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from flashsale import drain, purchases, store
+from flashsale import buying, drain, store
+from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase
-from flashsale.purchases import Accepted, Refusal, Refused
 from flashsale.sales import SaleInfo
 from flashsale.tasks import drain_purchases
 from inventory import reservations
@@ -47,7 +47,7 @@ def no_beat(stack: Stack) -> Iterator[None]:
 
 def click(sale: SaleInfo, user: User, *, attempt: str) -> Accepted | Refused:
     """What the web server does with a click on Buy."""
-    result = purchases.buy(
+    result = buying.buy(
         sale=sale,
         shopper=user.shopper_id,
         item=sale.items[0].id,

@@ -284,6 +284,8 @@ def test_after_scheduling_the_opening_and_the_items_stand(client: Client) -> Non
         "hold_seconds",
         "admission_cap",
         "admission_seconds",
+        "strategy",
+        "fallback",
     }
     assert "The sale is scheduled: shoppers know when it opens" in page.content.decode()
     later = timezone.localtime(sale.opens_at) + timedelta(minutes=5)

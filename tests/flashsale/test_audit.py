@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from flashsale import drain, gate
+from flashsale import drain, gate, settling
 from flashsale.models import Purchase, Sale, SaleItem
 from flashsale.sales import SaleInfo
 from inventory import audit
@@ -85,11 +85,10 @@ def test_a_sale_with_holds_orders_and_refusals_has_no_breach() -> None:
 
 def buy_too_late(sale: SaleInfo, shopper: User) -> Purchase:
     """A claim that Redis let through although nothing is free, as after a failover."""
-    drain.settle(
+    settling.settle(
         sale,
         [
-            drain.QueuedClaim(
-                stream_id="0-1",
+            settling.Claim(
                 purchase=uuid4(),
                 shopper=shopper.shopper_id,
                 item=sale.items[0].id,

@@ -5,11 +5,12 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import drain, gate, store
-from flashsale.drain import Drained, QueuedClaim
+from flashsale import drain, gate, settling, store
+from flashsale.drain import Drained
 from flashsale.keys import key
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
+from flashsale.settling import Claim
 from inventory.models import Holding, Reservation, Stock, StockMovement
 from shop.models import User
 from tests.factories import make_sale, make_user
@@ -60,8 +61,8 @@ def test_a_claim_that_is_delivered_twice_is_settled_once() -> None:
     sale, user = open_sale(), make_user()
     claim(sale, user)
     (taken,) = drain.take(sale_id=sale.id, consumer="w1")
-    drain.settle(sale, [taken])
-    assert drain.settle(sale, [taken]) == {}
+    settling.settle(sale, [taken])
+    assert settling.settle(sale, [taken]) == {}
     assert allocated(sale) == 1
     assert Holding.objects.get().units == 1
     assert StockMovement.objects.filter(kind="allocate").count() == 1
@@ -131,11 +132,8 @@ def test_an_account_that_was_closed_meanwhile_gets_nothing() -> None:
 
 def test_two_items_of_one_sale_share_its_limit() -> None:
     sale, user = open_sale(items=2), make_user()
-    batch = [
-        QueuedClaim("1-0", uuid4(), user.shopper_id, item.id, 1, timezone.now())
-        for item in sale.items
-    ]
-    assert sorted(drain.settle(sale, batch).values()) == ["held", "limit_reached"]
+    batch = [Claim(uuid4(), user.shopper_id, item.id, 1, timezone.now()) for item in sale.items]
+    assert sorted(settling.settle(sale, batch).values()) == ["held", "limit_reached"]
 
 
 def test_a_dead_hold_is_sold_again_though_nobody_tidied_it() -> None:

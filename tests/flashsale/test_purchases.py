@@ -4,10 +4,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import admissions, drain, gate, line, purchases, store
+from flashsale import admissions, buying, drain, gate, line, purchases, store
+from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale
-from flashsale.purchases import Accepted, Refusal, Refused, State
+from flashsale.purchases import State
 from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
 from shop.models import User
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def buy(sale: SaleInfo, user: User, *, attempt: str = "", quantity: int = 1) -> Accepted | Refused:
-    return purchases.buy(
+    return buying.buy(
         sale=sale,
         shopper=user.shopper_id,
         item=sale.items[0].id,

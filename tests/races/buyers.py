@@ -19,13 +19,13 @@ THREADS = 8
 def claim_one(sale_slug: str) -> Callable[[UUID], str]:
     from django.utils import timezone  # noqa: PLC0415 -- after django.setup()
 
-    from flashsale import purchases, sales  # noqa: PLC0415
+    from flashsale import buying, sales  # noqa: PLC0415
     from flashsale.tasks import drain_purchases  # noqa: PLC0415
 
     def buy(shopper: UUID) -> str:
         sale = sales.find(sale_slug)
         assert sale is not None
-        result = purchases.buy(
+        result = buying.buy(
             sale=sale,
             shopper=shopper,
             item=sale.items[0].id,
@@ -33,7 +33,7 @@ def claim_one(sale_slug: str) -> Callable[[UUID], str]:
             attempt="race",
             now=timezone.now(),
         )
-        if isinstance(result, purchases.Accepted):
+        if isinstance(result, buying.Accepted):
             if result.ring:
                 drain_purchases(sale.id)
             return "accepted"

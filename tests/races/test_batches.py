@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import drain
-from flashsale.drain import QueuedClaim
+from flashsale import settling
+from flashsale.settling import Claim
 from inventory import holdings, reservations
 from inventory.models import Reservation
 from inventory.reservations import BatchOutcome
@@ -28,8 +28,8 @@ def test_a_batch_of_two_items_is_settled_while_a_hold_of_one_of_its_shoppers_goe
     sale = make_sale(units=3, items=2, limit_per_shopper=2)
     first, second = sorted(sale.items, key=lambda item: item.sku)
     both, other = make_user(), make_user()
-    old = QueuedClaim("1-0", uuid4(), both.shopper_id, first.id, 1, timezone.now())
-    assert drain.settle(sale, [old]) == {old.purchase: BatchOutcome.HELD}
+    old = Claim(uuid4(), both.shopper_id, first.id, 1, timezone.now())
+    assert settling.settle(sale, [old]) == {old.purchase: BatchOutcome.HELD}
     if going == "expired":
         past = timezone.now() - timedelta(seconds=1)
         Reservation.objects.filter(pk=old.purchase).update(expires_at=past)
@@ -49,10 +49,10 @@ def test_a_batch_of_two_items_is_settled_while_a_hold_of_one_of_its_shoppers_goe
     def settle() -> list[BatchOutcome]:
         assert has_holding.wait(timeout=30)
         claims = [
-            QueuedClaim("2-0", uuid4(), other.shopper_id, first.id, 1, timezone.now()),
-            QueuedClaim("2-1", uuid4(), both.shopper_id, second.id, 1, timezone.now()),
+            Claim(uuid4(), other.shopper_id, first.id, 1, timezone.now()),
+            Claim(uuid4(), both.shopper_id, second.id, 1, timezone.now()),
         ]
-        return list(drain.settle(sale, claims).values())
+        return list(settling.settle(sale, claims).values())
 
     monkeypatch.setattr(holdings, "uncount", uncount_and_wait)
     gone, outcomes = at_once(let_go, settle)

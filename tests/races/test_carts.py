@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
-from inventory import reservations
+from inventory import allocation, reservations
 from inventory.models import Reservation, Stock
 from shop import checkout, orders
 from shop.checkout import OrderLine, Placed, Short, Shortage
@@ -151,7 +151,7 @@ def test_a_cart_is_placed_while_an_order_with_the_same_goods_gives_its_units_bac
     if leaving == "expired":
         ids = orders.reservation_ids(before.order)
         Reservation.objects.filter(pk__in=ids).update(expires_at=F("created_at"))
-    has_one, allocate = Event(), reservations._allocate
+    has_one, allocate = Event(), allocation.allocate
 
     def allocate_one_and_wait(*, stock_id: int, units: int) -> bool:
         took = allocate(stock_id=stock_id, units=units)
@@ -166,7 +166,7 @@ def test_a_cart_is_placed_while_an_order_with_the_same_goods_gives_its_units_bac
             return reservations.expire()
         return orders.cancel(order=before.order, actor="", reason="test")
 
-    monkeypatch.setattr(reservations, "_allocate", allocate_one_and_wait)
+    monkeypatch.setattr(reservations, "allocate", allocate_one_and_wait)
     user = make_user()
     outcome, changed = at_once(lambda: place(user, line(a), line(b)), give_back)
     assert (type(outcome), changed) == (Placed, 2 if leaving == "expired" else True)

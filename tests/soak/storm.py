@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from flashsale import drain, gate, purchases, store
+from flashsale import buying, drain, gate, settling, store
 from flashsale.drain import QueuedClaim
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
@@ -58,7 +58,7 @@ class Storm:
 
     def claim(self) -> None:
         shopper = self.random.choice(self.shoppers)
-        purchases.buy(
+        buying.buy(
             sale=self.sale,
             shopper=shopper.shopper_id,
             item=self.sale.items[0].id,
@@ -78,11 +78,11 @@ class Storm:
         """A worker commits a batch and is killed before it acknowledges."""
         self.take_and_die()
         if self.taken:
-            drain.settle(self.sale, self.taken)
+            settling.settle(self.sale, self.taken)
 
     def deliver_again(self) -> None:
         if self.taken:
-            drain.settle(self.sale, self.taken)
+            settling.settle(self.sale, self.taken)
 
     def pay(self) -> None:
         reservations.confirm(reservation_ids=self._some("held"))
