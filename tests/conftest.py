@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from flashsale import sales
+from flashsale import breaker, sales, soldout
 from tests.stack import Stack, running_stack
 
 
@@ -29,8 +29,10 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def empty_redis(request: pytest.FixtureRequest) -> None:
-    """Redis starts empty, and no process copy of a sale outlives its test."""
+    """Redis starts empty, and nothing that this process remembers of a sale outlives its test."""
     sales.forget_copies()
+    soldout.forget_all()
+    breaker.redis.worked()
     if "stack" not in request.fixturenames:
         for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:
             with redis.Redis.from_url(url) as client:
