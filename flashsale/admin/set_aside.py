@@ -47,7 +47,7 @@ class SetAsideClaimAdmin(admin.ModelAdmin):
             try:
                 outcome = settling.try_again(row)
             except (settling.NotReadable, settling.AccountClosed, DatabaseError) as error:
-                messages.error(request, f"{row.name}: {error or type(error).__doc__}")
+                messages.error(request, f"{row.name}: {str(error) or type(error).__doc__}")
                 continue
             self._resolve(request, row, Resolution.RETRIED)
             messages.success(request, f"{row.name}: {outcome.replace('_', ' ')}.")

@@ -4,8 +4,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from flashsale import drain, gate, settling, store
+from flashsale import drain, gate, settling, store, tasks
 from flashsale.drain import Drained
 from flashsale.keys import key
 from flashsale.models import Purchase
@@ -147,3 +148,63 @@ def test_a_dead_hold_is_sold_again_though_nobody_tidied_it() -> None:
     assert drain.drain(sale, consumer="w1").held == 1
     assert Reservation.objects.get(pk=dead).state == "expired"
     assert Reservation.objects.get(pk=known).state == "held"
+
+
+# Turns
+
+
+def test_a_run_ends_after_its_slice_so_that_another_sale_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.PURCHASE_BATCH_SIZE = 2
+    monkeypatch.setattr(drain, "SLICE_SECONDS", 0.0)
+    long, short = open_sale(units=9), open_sale(units=9)
+    for _ in range(5):
+        claim(long, make_user())
+    claim(short, make_user())
+    assert drain.drain(long, consumer="w1") == Drained(held=2, refused=0, is_empty=False)
+    assert drain.drain(short, consumer="w1") == Drained(held=1, refused=0, is_empty=True)
+    assert drain.drain(long, consumer="w1") == Drained(held=2, refused=0, is_empty=False)
+    assert drain.drain(long, consumer="w1") == Drained(held=1, refused=0, is_empty=True)
+
+
+def test_a_sale_that_is_not_done_is_called_again_behind_the_others(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.PURCHASE_BATCH_SIZE = 1
+    monkeypatch.setattr(drain, "SLICE_SECONDS", 0.0)
+    sale = open_sale(units=9)
+    for _ in range(2):
+        claim(sale, make_user())
+    rung: list[int] = []
+    monkeypatch.setattr(tasks, "ring", rung.append)
+    tasks.drain_purchases(sale.id)
+    assert (rung, queued(sale)) == ([sale.id], 1)
+    tasks.drain_purchases(sale.id)
+    assert (rung, queued(sale)) == ([sale.id, sale.id], 0)
+    tasks.drain_purchases(sale.id)
+    assert rung == [sale.id, sale.id]
+
+
+def test_claims_are_settled_no_faster_than_the_configured_rate(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.PURCHASE_BATCH_SIZE, settings.PURCHASES_PER_SECOND = 2, 1
+    sale = open_sale(units=9)
+    for _ in range(5):
+        claim(sale, make_user())
+    naps: list[float] = []
+    monkeypatch.setattr("flashsale.drain.time.sleep", naps.append)
+    assert drain.drain(sale, consumer="w1").held == 5
+    assert [round(nap) for nap in naps] == [2, 2]
+
+
+def test_with_the_broker_away_nobody_waits_for_the_doorbell(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*args: object, **options: object) -> None:
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(tasks.drain_purchases, "apply_async", away)
+    tasks.ring(7)
+    assert "the queue of sale 7 is drained by the next beat" in caplog.text

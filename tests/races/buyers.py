@@ -25,14 +25,16 @@ def claim_one(sale_slug: str) -> Callable[[UUID], str]:
     def buy(shopper: UUID) -> str:
         sale = sales.find(sale_slug)
         assert sale is not None
-        result = buying.buy(
-            sale=sale,
-            shopper=shopper,
-            item=sale.items[0].id,
-            quantity=1,
-            attempt="race",
-            now=timezone.now(),
-        )
+        result: buying.Accepted | buying.Refused = buying.Refused(buying.Refusal.BUSY)
+        while result == buying.Refused(buying.Refusal.BUSY):  # a shopper who is told to try again
+            result = buying.buy(
+                sale=sale,
+                shopper=shopper,
+                item=sale.items[0].id,
+                quantity=1,
+                attempt="race",
+                now=timezone.now(),
+            )
         if isinstance(result, buying.Accepted):
             if result.ring:
                 drain_purchases(sale.id)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -21,12 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BUYERS, UNITS, PROCESSES = 500, 20, 4
 
 
-def a_sale_and_its_crowd() -> SaleInfo:
+def a_sale_and_its_crowd(**fields: Any) -> SaleInfo:
     password = make_password(None)
     User.objects.bulk_create(
         User(email=f"buyer-{number}@example.com", password=password) for number in range(BUYERS)
     )
-    sale = make_sale(units=UNITS)
+    sale = make_sale(units=UNITS, **fields)
     gate.sync(sale, now=timezone.now())
     return sale
 
@@ -59,8 +60,9 @@ def everybody_buys(sale: SaleInfo, *, way: str) -> Counter[str]:
     return outcomes
 
 
-def test_500_buyers_of_20_units_get_exactly_20() -> None:
-    sale = a_sale_and_its_crowd()
+@pytest.mark.parametrize("strategy", ["redis", "lock", "version"])
+def test_500_buyers_of_20_units_get_exactly_20(strategy: str) -> None:
+    sale = a_sale_and_its_crowd(strategy=strategy)
     outcomes = everybody_buys(sale, way="claim")
     drain.drain(sale, consumer="the last")
     assert outcomes == {"accepted": UNITS, "sold_out": BUYERS - UNITS}
