@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -59,14 +59,22 @@ class QueuedClaim(Claim):
 
 @dataclass(frozen=True, slots=True)
 class Drained:
+    """What a run did.
+
+    Attributes:
+        wasted: claims that the gate had counted and that took no unit: refused, set aside, or decided before. Their
+            units are for sale again with the next `sync`.
+    """
+
     held: int
     refused: int
     is_empty: bool
+    wasted: int = field(default=0, compare=False)
 
 
 def drain(sale: SaleInfo, *, consumer: str) -> Drained:
     """Settle claims until the queue is empty or the slice of time is over, at the configured rate."""
-    held = refused = 0
+    held = refused = wasted = 0
     ends = time.monotonic() + SLICE_SECONDS
     reclaim = True
     while True:
@@ -77,9 +85,10 @@ def drain(sale: SaleInfo, *, consumer: str) -> Drained:
             outcomes = _settle_and_acknowledge(sale, claims, consumer=consumer)
         counted = sum(outcome is BatchOutcome.HELD for outcome in outcomes.values())
         held, refused = held + counted, refused + len(outcomes) - counted
+        wasted += len(claims) - counted
         is_empty = len(claims) < settings.PURCHASE_BATCH_SIZE
         if is_empty or time.monotonic() >= ends:
-            return Drained(held=held, refused=refused, is_empty=is_empty)
+            return Drained(held=held, refused=refused, is_empty=is_empty, wasted=wasted)
         pace = len(claims) / settings.PURCHASES_PER_SECOND - (time.monotonic() - started)
         if pace > 0:
             time.sleep(pace)

@@ -37,7 +37,7 @@ def drain_purchases(sale_id: int) -> None:
     # First: a claim that comes from here on rings again, so none can be left unheard.
     store.client().delete(key(sale_id, "bell"))
     drained = drain.drain(sale, consumer=consumer_name())
-    if drained.refused:
+    if drained.wasted:
         gate.sync(sale, now=timezone.now())
     if not drained.is_empty:
         # Behind those of other sales: each has its slice.
