@@ -23,6 +23,7 @@ from inventory.allocation import Method, allocate
 from inventory.models import Reservation, Stock, StockMovement
 
 State = Reservation.State
+Kind = StockMovement.Kind
 
 #: Holds of one batch on one stock row; each has its claim's key as its id.
 INSERT_BATCH = """
@@ -124,7 +125,7 @@ def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> lis
     StockMovement.objects.bulk_create(
         StockMovement(
             stock=stock,
-            kind=StockMovement.Kind.ALLOCATE,
+            kind=Kind.ALLOCATE,
             allocated_change=quantity,
             reservations=1,
         )
@@ -180,22 +181,11 @@ def reserve_batch(
             ]
         )
         if taken:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    INSERT_BATCH,
-                    {
-                        "stock": stock_id,
-                        "scope": scope,
-                        "seconds": seconds,
-                        "keys": [claim.key for claim in taken],
-                        "holders": [claim.holder for claim in taken],
-                        "quantities": [claim.quantity for claim in taken],
-                    },
-                )
-            StockMovement.objects.create(
+            _insert_holds(stock_id=stock_id, scope=scope, claims=taken, seconds=seconds)
+            _record(
                 stock_id=stock_id,
-                kind=StockMovement.Kind.ALLOCATE,
-                allocated_change=sum(claim.quantity for claim in taken),
+                kind=Kind.ALLOCATE,
+                allocated=sum(claim.quantity for claim in taken),
                 reservations=len(taken),
             )
         return outcomes
@@ -233,10 +223,10 @@ def retake(*, reservation_ids: Iterable[UUID]) -> bool:
             for stock_id, units, count in _per_stock(gone):
                 if not allocate(stock_id=stock_id, units=units):
                     raise _ShortError([])
-                StockMovement.objects.create(
+                _record(
                     stock_id=stock_id,
-                    kind=StockMovement.Kind.ALLOCATE,
-                    allocated_change=units,
+                    kind=Kind.ALLOCATE,
+                    allocated=units,
                     reservations=count,
                     reason="taken again after its time",
                 )
@@ -267,11 +257,11 @@ def consume(*, reservation_ids: Iterable[UUID]) -> int:
                 version=F("version") + 1,
                 updated_at=Now(),
             )
-            StockMovement.objects.create(
+            _record(
                 stock_id=stock_id,
-                kind=StockMovement.Kind.CONSUME,
-                on_hand_change=-units,
-                allocated_change=-units,
+                kind=Kind.CONSUME,
+                on_hand=-units,
+                allocated=-units,
                 reservations=count,
             )
         return len(rows)
@@ -364,19 +354,57 @@ def _take_in_order(
     return fitting
 
 
+def _insert_holds(*, stock_id: int, scope: str, claims: Sequence[BatchClaim], seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            INSERT_BATCH,
+            {
+                "stock": stock_id,
+                "scope": scope,
+                "seconds": seconds,
+                "keys": [claim.key for claim in claims],
+                "holders": [claim.holder for claim in claims],
+                "quantities": [claim.quantity for claim in claims],
+            },
+        )
+
+
 def _give_back(rows: Sequence[Reservation], *, state: State, reason: str) -> None:
     if not rows:
         return
     _set_state(rows, state)
     holdings.uncount([(row.scope, row.holder, row.quantity) for row in rows if row.scope])
     for stock_id, units, count in _per_stock(rows):
-        Stock.objects.filter(pk=stock_id).update(
-            allocated=F("allocated") - units, version=F("version") + 1, updated_at=Now()
-        )
-        StockMovement.objects.create(
+        _deallocate(stock_id=stock_id, units=units)
+        _record(
             stock_id=stock_id,
-            kind=StockMovement.Kind.CANCEL,
-            allocated_change=-units,
+            kind=Kind.CANCEL,
+            allocated=-units,
             reservations=count,
-            reason=reason[:200],
+            reason=reason,
         )
+
+
+def _deallocate(*, stock_id: int, units: int) -> None:
+    Stock.objects.filter(pk=stock_id).update(
+        allocated=F("allocated") - units, version=F("version") + 1, updated_at=Now()
+    )
+
+
+def _record(
+    *,
+    stock_id: int,
+    kind: Kind,
+    allocated: int,
+    reservations: int,
+    on_hand: int = 0,
+    reason: str = "",
+) -> None:
+    StockMovement.objects.create(
+        stock_id=stock_id,
+        kind=kind,
+        on_hand_change=on_hand,
+        allocated_change=allocated,
+        reservations=reservations,
+        reason=reason[:200],
+    )

@@ -13,9 +13,9 @@ from flashsale import store
 def redis_at(url: str) -> Iterator[None]:
     """The sale's Redis is at another address."""
     before = settings.REDIS_URL
-    settings.REDIS_URL = url
-    _forget_connections()
     try:
+        settings.REDIS_URL = url
+        _forget_connections()
         yield
     finally:
         settings.REDIS_URL = before

@@ -1,0 +1,182 @@
+"""The state machine: short in the suite, long in `make soak`; and for each guard, a run without it that goes red.
+
+`SEED=` replays a run: the seed is printed with every failure.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from hypothesis import HealthCheck, Phase, seed
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import run_state_machine_as_test
+from pytest_django import Settings
+
+from flashsale import drain, settling, store
+from inventory import holdings, reservations
+from inventory.models import Reservation
+from tests.proof.machine import SaleMachine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_lease(settings: Settings) -> None:
+    """A worker that died is found out at once."""
+    settings.CLAIM_LEASE_SECONDS = 0
+
+
+def run(*, examples: int, steps: int, number: int) -> None:
+    print(f"SEED={number}", flush=True)
+
+    class Machine(SaleMachine):
+        """Of its own: the seed is kept on the class."""
+
+    run_state_machine_as_test(
+        seed(number)(Machine),
+        settings=hypothesis_settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            # A failure is replayed by its seed; making it shorter takes minutes on real servers.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
+
+
+def test_no_run_of_steps_sells_a_unit_twice_or_loses_one() -> None:
+    run(examples=20, steps=50, number=int(os.environ.get("SEED", "0")) or random.randrange(10**9))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_long_run_sells_no_unit_twice_and_loses_none() -> None:
+    """SOAK_EXAMPLES sales (default 500) of 100 steps each."""
+    number = int(os.environ.get("SEED", "0")) or random.randrange(10**9)
+    run(examples=int(os.environ.get("SOAK_EXAMPLES", "500")), steps=100, number=number)
+
+
+# Guards, one off at a time
+
+
+def nothing(*args: Any, **options: Any) -> None:
+    return None
+
+
+def release_whatever_its_state(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Reservation, "ALLOCATING", tuple(Reservation.State))
+
+
+def give_back_without_the_stock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reservations, "_deallocate", nothing)
+
+
+def give_back_without_the_limit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holdings, "uncount", nothing)
+
+
+def change_without_a_movement(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reservations, "_record", nothing)
+
+
+def no_limit_in_postgresql(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holdings, "count", lambda *, scope, limit, wanted: [True] * len(wanted))
+
+
+def settle_what_was_settled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        settling, "_insert_purchases", lambda sale, claims: {claim.purchase for claim in claims}
+    )
+
+
+def acknowledge_before_settling(patch: pytest.MonkeyPatch) -> None:
+    settle = settling.settle
+
+    def acknowledge_and_settle(sale: Any, claims: Any) -> Any:
+        drain._acknowledge(sale, [claim for claim in claims if hasattr(claim, "stream_id")])
+        return settle(sale, claims)
+
+    patch.setattr(settling, "settle", acknowledge_and_settle)
+
+
+def never_look_for_claims_of_the_dead(patch: pytest.MonkeyPatch) -> None:
+    take = drain.take
+    patch.setattr(drain, "take", lambda **options: take(**options | {"reclaim": False}))
+
+
+def pay_for_the_dead(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reservations, "_ids_held_past_time", lambda rows: set())
+
+
+def sync_without_its_fence(patch: pytest.MonkeyPatch) -> None:
+    _change_script(patch, "sync", "~= ARGV[1] then return 0 end", "== '' then return 0 end")
+
+
+def sync_that_forgets_the_queue(patch: pytest.MonkeyPatch) -> None:
+    _change_script(patch, "sync", "queued[claim.item] = (queued[claim.item] or 0) + units", "")
+
+
+def claim_again_for_a_repeated_click(patch: pytest.MonkeyPatch) -> None:
+    _change_script(patch, "claim", "if known == purchase then", "if false then")
+
+
+def _change_script(patch: pytest.MonkeyPatch, name: str, guard: str, instead: str) -> None:
+    """Scripts as they are, but for one guard of one of them."""
+    changed = Path(tempfile.mkdtemp(prefix="holdfast-scripts-"))
+    shutil.copytree(store.SCRIPTS, changed, dirs_exist_ok=True)
+    source = (changed / f"{name}.lua").read_text()
+    assert guard in source
+    (changed / f"{name}.lua").write_text(source.replace(guard, instead))
+    patch.setattr(store, "SCRIPTS", changed)
+    store.script.cache_clear()
+
+
+def believe_that_a_unit_is_there(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("inventory.allocation.Stock.available", 99)
+    patch.setattr(
+        "inventory.allocation._add",
+        lambda stock_id, units, **condition: True,
+    )
+
+
+Off = Callable[[pytest.MonkeyPatch], None]
+
+#: How a guard is put out of action, the seed of a run that meets its absence soon, and what is noticed.
+CONTROLS: list[tuple[Off, int, str]] = [
+    (release_whatever_its_state, 5, "holding_within_limit"),
+    (give_back_without_the_stock, 5, "units are promised to nobody"),
+    (give_back_without_the_limit, 5, "the limit is counted wrongly"),
+    (change_without_a_movement, 5, "the ledger disagrees"),
+    (no_limit_in_postgresql, 5, "the limit is counted wrongly"),
+    (settle_what_was_settled, 5, "has no hold|was not settled|promised to nobody|unique"),
+    (acknowledge_before_settling, 1, "a claim that nobody lost was not settled"),
+    (never_look_for_claims_of_the_dead, 1, "claims were left in the queue"),
+    (pay_for_the_dead, 5, "a dead hold was (paid for|extended)"),
+    (sync_without_its_fence, 3, "a gate that was just set is not true"),
+    (sync_that_forgets_the_queue, 3, "a gate that was just set is not true"),
+    (claim_again_for_a_repeated_click, 3, "a repeated click took a unit"),
+    (believe_that_a_unit_is_there, 5, "promised to nobody|units leaked"),
+]
+
+
+@pytest.mark.parametrize(
+    ("off", "number", "noticed"), CONTROLS, ids=[off.__name__ for off, _, _ in CONTROLS]
+)
+def test_control_without_a_guard_the_run_goes_red(
+    off: Off, number: int, noticed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off(monkeypatch)
+    try:
+        with pytest.raises((AssertionError, IntegrityError), match=noticed):
+            run(examples=60, steps=50, number=number)
+    finally:
+        store.script.cache_clear()
