@@ -305,6 +305,7 @@ GROUPS = {
         "shop.view_orderevent",
         "shop.view_payment*",
         "inventory.view_*",
+        "inventory.change_stock",
         "flashsale.*_sale",
         "flashsale.*_saleitem",
         "flashsale.view_*",

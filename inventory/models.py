@@ -129,6 +129,9 @@ class StockMovement(models.Model):
     allocated_change = models.IntegerField(default=0)
     reservations = models.PositiveIntegerField(default=0, help_text="How many this batch covers.")
     reason = models.CharField(max_length=200, blank=True)
+    actor = models.CharField(
+        max_length=254, blank=True, help_text="Who did it; empty when it was the shop itself."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -1,22 +1,29 @@
 """Units that come in, go missing, and move between pools. Promises are made in `reservations`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from inventory import reservations
 from inventory.models import Stock, StockMovement
+
+Kind = StockMovement.Kind
+Result = TypeVar("Result")
 
 
 class NotEnoughStock(Exception):
-    """There are fewer free units than this needs."""
+    """There are fewer free units than this needs; the message says how many are promised."""
 
-    def __init__(self, *, sku: str, pool: str, available: int, wanted: int) -> None:
-        self.sku, self.pool, self.available, self.wanted = sku, pool, available, wanted
+    def __init__(self, *, sku: str, pool: str, on_hand: int, promised: int, wanted: int) -> None:
+        self.sku, self.pool, self.wanted = sku, pool, wanted
+        self.on_hand, self.promised, self.available = on_hand, promised, on_hand - promised
+        why = f", because {promised} of its {on_hand} are promised" if promised else ""
         super().__init__(
-            f"{sku} has {available} free unit{'' if available == 1 else 's'} in {pool}; "
-            f"{wanted} would be needed."
+            f"{sku} has {self.available} free unit{'' if self.available == 1 else 's'} in {pool}"
+            f"{why}; {wanted} would be needed."
         )
 
 
@@ -42,48 +49,56 @@ def available(*, skus: Iterable[str], pool: str = Stock.MAIN) -> dict[str, int]:
         return dict.fromkeys(skus, 0) | dict(cursor.fetchall())
 
 
-def receive(*, sku: str, quantity: int, pool: str = Stock.MAIN, reason: str = "") -> Stock:
-    """Add units that arrived; the stock row is made when it is new."""
+def receive(
+    *, sku: str, quantity: int, pool: str = Stock.MAIN, reason: str = "", actor: str = ""
+) -> Stock:
+    """Add units that arrived; the stock row is made when it is new. `actor` is who did it."""
     if quantity < 0:
         raise ValueError("Units received cannot be negative.")
     with transaction.atomic():
         stock, _ = Stock.objects.get_or_create(sku=sku, pool=pool)
-        _change(stock=stock, change=quantity, kind=StockMovement.Kind.RECEIVE, reason=reason)
+        _change(stock, quantity, kind=Kind.RECEIVE, reason=reason, actor=actor)
         stock.refresh_from_db()
         return stock
 
 
-def adjust(*, sku: str, change: int, reason: str, pool: str = Stock.MAIN) -> None:
-    """Correct the count by `change` units (shrinkage is negative).
+def adjust(*, sku: str, change: int, reason: str, pool: str = Stock.MAIN, actor: str = "") -> None:
+    """Correct the count by `change` units (shrinkage is negative). `actor` is who did it.
 
     Raises:
         NotEnoughStock: fewer units would be on hand than are promised.
     """
-    with transaction.atomic():
-        stock = Stock.objects.get(sku=sku, pool=pool)
-        _change(stock=stock, change=change, kind=StockMovement.Kind.ADJUST, reason=reason)
+
+    def correct() -> None:
+        with transaction.atomic():
+            stock = Stock.objects.get(sku=sku, pool=pool)
+            _change(stock, change, kind=Kind.ADJUST, reason=reason, actor=actor)
+
+    _without_dead_holds(correct, sku=sku, pool=pool)
 
 
-def transfer(*, sku: str, quantity: int, source: str, target: str, reason: str) -> Stock:
-    """Move free units from one pool to another and return the target row.
+def transfer(
+    *, sku: str, quantity: int, source: str, target: str, reason: str, actor: str = ""
+) -> Stock:
+    """Move free units from one pool to another and return the target row. `actor` is who did it.
 
     Raises:
         NotEnoughStock: the source has fewer free units.
     """
-    with transaction.atomic():
-        rows = {
-            pool: Stock.objects.get_or_create(sku=sku, pool=pool)[0]
-            for pool in sorted((source, target))
-        }
-        for pool, row in sorted(rows.items()):
-            _change(
-                stock=row,
-                change=-quantity if pool == source else quantity,
-                kind=StockMovement.Kind.TRANSFER,
-                reason=reason,
-            )
-        rows[target].refresh_from_db()
-        return rows[target]
+
+    def move() -> Stock:
+        with transaction.atomic():
+            rows = {
+                pool: Stock.objects.get_or_create(sku=sku, pool=pool)[0]
+                for pool in sorted((source, target))
+            }
+            for pool, row in sorted(rows.items()):
+                change = -quantity if pool == source else quantity
+                _change(row, change, kind=Kind.TRANSFER, reason=reason, actor=actor)
+            rows[target].refresh_from_db()
+            return rows[target]
+
+    return _without_dead_holds(move, sku=sku, pool=source)
 
 
 def return_free_units(*, sku: str, source: str, reason: str) -> int:
@@ -102,16 +117,31 @@ def return_free_units(*, sku: str, source: str, reason: str) -> int:
     return free
 
 
-def _change(*, stock: Stock, change: int, kind: StockMovement.Kind, reason: str) -> None:
+def _without_dead_holds(change: Callable[[], Result], *, sku: str, pool: str) -> Result:
+    """Make the change; when promises stand in its way, let the dead ones among them go and try again."""
+    while True:
+        try:
+            return change()
+        except NotEnoughStock:
+            rows = Stock.objects.filter(sku=sku, pool=pool)
+            if not reservations.expire(stock_ids=list(rows.values_list("pk", flat=True))):
+                raise
+
+
+def _change(stock: Stock, change: int, *, kind: Kind, reason: str, actor: str) -> None:
     changed = Stock.objects.filter(pk=stock.pk, on_hand__gte=F("allocated") - change).update(
         on_hand=F("on_hand") + change, version=F("version") + 1, updated_at=Now()
     )
     if not changed:
         stock.refresh_from_db()
         raise NotEnoughStock(
-            sku=stock.sku, pool=stock.pool, available=stock.available, wanted=-change
+            sku=stock.sku,
+            pool=stock.pool,
+            on_hand=stock.on_hand,
+            promised=stock.allocated,
+            wanted=-change,
         )
     if change:
         StockMovement.objects.create(
-            stock=stock, kind=kind, on_hand_change=change, reason=reason[:200]
+            stock=stock, kind=kind, on_hand_change=change, reason=reason[:200], actor=actor
         )

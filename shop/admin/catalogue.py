@@ -65,6 +65,11 @@ class ProductAdmin(admin.ModelAdmin):
     inlines = [VariantInline, ProductImageInline]
     actions = ["publish", "withdraw"]
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        for sku in form.instance.variants.values_list("sku", flat=True):
+            stock.receive(sku=sku, quantity=0)  # the stock row, where a merchant receives units
+
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         changed = products.filter(is_published=False).update(is_published=True)
