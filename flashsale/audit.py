@@ -19,6 +19,13 @@ POOLS = """
         AND (%(sale)s::text IS NULL OR sale.slug = %(sale)s)
     JOIN inventory_stock stock ON stock.id = item.stock_id
 """
+#: What was ring-fenced for the item and is not back in the main pool, by the ledger.
+RING_FENCED = """
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(on_hand_change), 0) AS units FROM inventory_stockmovement
+        WHERE stock_id = stock.id AND kind IN ('receive', 'adjust', 'transfer')
+    ) fenced
+"""
 
 
 def checks(*, scope: Mapping[str, Any]) -> list[Check]:
@@ -112,12 +119,25 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                         coalesce(sum(quantity) FILTER (WHERE state = 'held'), 0) AS held
                     FROM inventory_reservation WHERE stock_id = stock.id
                 ) promised
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(sum(on_hand_change), 0) AS units FROM inventory_stockmovement
-                    WHERE stock_id = stock.id AND kind IN ('receive', 'adjust', 'transfer')
-                ) fenced
+                {RING_FENCED}
                 WHERE promised.sold + promised.held + stock.on_hand - stock.allocated
                     <> fenced.units
+            """,  # noqa: S608
+            params=params,
+        ),
+        Check(
+            name="sale_items_say_their_units",
+            question="Does every item of a current sale say the units that are ring-fenced for it, and no "
+            "item of a past one fewer?",
+            sql=f"""
+                SELECT format('%%s in %%s (%%s): %%s units, ring-fenced %%s', stock.sku, sale.slug,
+                    sale.status, item.units, fenced.units) AS breach
+                FROM {POOLS}
+                {RING_FENCED}
+                WHERE CASE WHEN sale.status IN ('scheduled', 'paused')
+                    THEN item.units <> fenced.units
+                    -- Free units went back to the main pool.
+                    ELSE item.units < fenced.units END
             """,  # noqa: S608
             params=params,
         ),

@@ -9,8 +9,8 @@ import logging
 import redis
 from django.utils import timezone
 
-from flashsale import gate, line, sales
-from flashsale.models import Sale
+from flashsale import gate, line, restocking, sales
+from flashsale.models import Sale, SaleItem
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,19 @@ def cancel(sale: Sale) -> None:
     sales.cancel(sale)
     if not was_draft:
         tell(sale)
+
+
+def change_units(*, item: SaleItem, change: int, actor: str, seen: int | None = None) -> bool:
+    """More units for an item of a running sale, or fewer; shoppers can claim them at once.
+
+    Returns:
+        False when Redis is away, and the gate follows with the next beat.
+
+    Raises:
+        What `restocking.change_units` does; then nothing has changed.
+    """
+    restocking.change_units(item=item, change=change, actor=actor, seen=seen)
+    return tell(item.sale)
 
 
 def tell(sale: Sale) -> bool:

@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from flashsale import figures, steering
+from flashsale.admin import units
 from flashsale.admin.sale_form import (
     EDITABLE,
     RULES,
@@ -248,13 +249,18 @@ class SaleAdmin(admin.ModelAdmin):
                 for name, step in STEPS.items()
                 if sale.status in step.sources
             ]
+            if units.is_open_to_changes(sale):
+                url = reverse("admin:flashsale_sale_units", args=[sale.pk])
+                context["steps"].append({"label": units.LABEL, "url": url})
         return super().render_change_form(request, context, *args, **kwargs)
 
     # Steps
 
     def get_urls(self) -> list[URLPattern]:
         step = self.admin_site.admin_view(self.step_view)
+        change_units = self.admin_site.admin_view(self.units_view)
         return [
+            path("<int:pk>/units/", change_units, name="flashsale_sale_units"),
             path("<int:pk>/<slug:name>/confirm/", step, name="flashsale_sale_step"),
             *super().get_urls(),
         ]
@@ -287,6 +293,9 @@ class SaleAdmin(admin.ModelAdmin):
             self.log_change(request, sale, f"{step.done.capitalize()}.")
             messages.success(request, f"{sale} was {step.done}.")
         return HttpResponseRedirect(back)
+
+    def units_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return units.page(self, request, self.get_object(request, str(pk)))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from flashsale import drain, gate, settling
+from flashsale import drain, gate, sales, settling
 from flashsale.models import Purchase, Sale, SaleItem
 from flashsale.sales import SaleInfo
 from inventory import audit
@@ -135,6 +135,15 @@ def forget_an_arrival(purchase: Purchase) -> None:
     )
 
 
+def say_other_units(purchase: Purchase) -> None:
+    SaleItem.objects.filter(pk=purchase.item_id).update(units=F("units") + 1)
+
+
+def say_fewer_units_afterwards(purchase: Purchase) -> None:
+    sales.end(purchase.sale)
+    SaleItem.objects.filter(pk=purchase.item_id).update(units=purchase.quantity - 1)
+
+
 def change_the_price(purchase: Purchase) -> None:
     SaleItem.objects.filter(pk=purchase.item_id).update(price=Decimal("1.00"))
 
@@ -169,7 +178,9 @@ def pay_without_an_order(purchase: Purchase) -> None:
         (refuse_afterwards, {"refused_purchases_took_nothing"}),
         (lose_the_purchase, {"sale_units_promised_to_purchases"}),
         (slip_units_in, {"sale_units_add_up"}),
-        (forget_an_arrival, {"sale_units_add_up"}),
+        (forget_an_arrival, {"sale_units_add_up", "sale_items_say_their_units"}),
+        (say_other_units, {"sale_items_say_their_units"}),
+        (say_fewer_units_afterwards, {"sale_items_say_their_units"}),
         (change_the_price, {"purchases_have_the_sale_price"}),
         (order_at_another_price, {"purchases_have_the_sale_price"}),
         (order_for_somebody_else, {"purchases_have_the_sale_price"}),
