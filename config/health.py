@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from inventory.models import Reservation, Stock
+from inventory.models import AuditRun, Reservation, Stock
 from shop.models import Order, PaymentIntent
 
 #: The Prometheus text format, https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -58,6 +58,17 @@ def _metrics() -> Iterator[str]:
         "Units of all SKUs and pools.",
         {name: value or 0 for name, value in units.items()},
     )
+    run = AuditRun.objects.first()
+    if run is not None:
+        breaches = sum(len(rows) for rows in run.breaches.values())
+        yield from _number(
+            "holdfast_audit_breaches", "Breaches that the last audit found.", breaches
+        )
+        yield from _number(
+            "holdfast_audit_timestamp_seconds",
+            "When the last audit began, in seconds since the epoch.",
+            int(run.started_at.timestamp()),
+        )
 
 
 def _counts(model: type[Order | PaymentIntent | Reservation]) -> dict[str, int]:
@@ -70,6 +81,12 @@ def _gauge(name: str, text: str, values: dict[str, int]) -> Iterator[str]:
     yield f"# TYPE {name} gauge"
     for state, value in values.items():
         yield f'{name}{{state="{state}"}} {value}'
+
+
+def _number(name: str, text: str, value: int) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} gauge"
+    yield f"{name} {value}"
 
 
 def _database_answers() -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dj_database_url
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -205,7 +206,6 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = 120
-CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {
     "flashsale.tasks.drain_purchases": {"queue": "purchases"},
     "flashsale.tasks.renew_lines": {"queue": "line"},
@@ -223,13 +223,19 @@ _BEAT = {
     "shop.tasks.deliver_demo_events": 1,
     "shop.tasks.send_missing_mails": 30,
 }
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name.rpartition(".")[2]: {
         "task": name,
         "schedule": float(seconds),
         "options": {"expires": float(seconds)},
     }
     for name, seconds in _BEAT.items()
+}
+CELERY_BEAT_SCHEDULE["audit_books"] = {
+    "task": "inventory.tasks.audit_books",
+    # After the night's last orders and before the day's first; not in the hour that summer time skips or repeats.
+    "schedule": crontab(hour=4, minute=30),
+    "options": {"expires": 6 * 3600.0},
 }
 
 # The purchase queue
@@ -352,6 +358,8 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
 TIME_ZONE = os.environ.get("TIME_ZONE", "Europe/Berlin")
 USE_TZ = True
+#: Beat's nights are the shop's.
+CELERY_TIMEZONE = TIME_ZONE
 
 # Files
 
@@ -388,6 +396,8 @@ else:
     EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", VAR / "mail")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"{SHOP_NAME} <shop@example.com>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+#: Who is told when the books do not agree; the log and /metrics say it in any case.
+ALERT_EMAILS = env_list("ALERT_EMAILS", [])
 
 # Security
 

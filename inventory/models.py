@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 
 class Stock(models.Model):
@@ -139,3 +140,26 @@ class StockMovement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.on_hand_change:+} / {self.allocated_change:+}"
+
+
+class AuditRun(models.Model):
+    """One run of the audit by itself: when, how long it took, and what did not agree."""
+
+    started_at = models.DateTimeField()
+    seconds = models.FloatField()
+    checks = models.PositiveSmallIntegerField(help_text="How many were run.")
+    breaches = models.JSONField(default=dict, blank=True, help_text="By the name of their check.")
+    ok = models.BooleanField("all agree")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "audit"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ok=True, breaches={}) | Q(ok=False) & ~Q(breaches={}),
+                name="audit_run_ok_without_breaches",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Audit of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M %Z}"

@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connection, transaction
 
 from inventory import audit
 
@@ -18,10 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, sale: str, **options: Any) -> None:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                # One snapshot: a sale may be running while it is proved.
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with audit.snapshot():
             results = list(audit.run(scope={"sale": sale} if sale else {}))
         failed = [result for result in results if result.breaches]
         if options["json"]:
