@@ -44,7 +44,8 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
         ),
         Check(
             name="limit_kept",
-            question="Has nobody more units of a sale than its limit?",
+            # Who took units under a limit that was lowered afterwards keeps them, and rightly.
+            question="Has nobody more units of a sale than its limit, now and when they took the last?",
             sql=f"""
                 SELECT format('shopper %%s has %%s units of %%s, limit %%s', purchase.shopper_id,
                     sum(reservation.quantity), sale.slug, sale.limit_per_shopper) AS breach
@@ -53,6 +54,10 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                     AND reservation.state IN ('held', 'confirmed', 'consumed')
                 GROUP BY sale.id, purchase.shopper_id
                 HAVING sum(reservation.quantity) > sale.limit_per_shopper
+                    AND sum(reservation.quantity) > coalesce((
+                        SELECT limit_units FROM inventory_holding
+                        WHERE scope = 'sale:' || sale.id AND holder = purchase.shopper_id::text
+                    ), 0)
             """,  # noqa: S608 -- our own constants, here and below
             params=params,
         ),
@@ -123,6 +128,20 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                 WHERE promised.sold + promised.held + stock.on_hand - stock.allocated
                     <> fenced.units
             """,  # noqa: S608
+            params=params,
+        ),
+        Check(
+            name="sale_pools_have_their_item",
+            question="Does every pool of a sale belong to an item of that sale?",
+            sql="""
+                SELECT format('stock %%s (%%s): %%s units on hand belong to no item of a sale', stock.sku,
+                    stock.pool, stock.on_hand) AS breach
+                FROM inventory_stock stock
+                LEFT JOIN flashsale_saleitem item ON item.stock_id = stock.id
+                    AND 'sale:' || item.sale_id = stock.pool
+                WHERE stock.pool LIKE 'sale:%%' AND item.id IS NULL AND (%(sale)s::text IS NULL
+                    OR stock.pool = (SELECT 'sale:' || id FROM flashsale_sale WHERE slug = %(sale)s))
+            """,
             params=params,
         ),
         Check(

@@ -11,7 +11,7 @@ from flashsale import drain, gate, sales, settling
 from flashsale.models import Purchase, Sale, SaleItem
 from flashsale.sales import SaleInfo
 from inventory import audit
-from inventory.models import Reservation, Stock, StockMovement
+from inventory.models import Holding, Reservation, Stock, StockMovement
 from shop.models import LineItem, Order, User
 from tests.factories import make_sale, make_user
 
@@ -100,8 +100,15 @@ def buy_too_late(sale: SaleInfo, shopper: User) -> Purchase:
     return Purchase.objects.get(shopper=shopper)
 
 
-def lower_the_limit(purchase: Purchase) -> None:
+def exceed_the_limit(purchase: Purchase) -> None:
+    """The limit was never more than one, by the sale and by the shopper's count."""
     Sale.objects.filter(pk=purchase.sale_id).update(limit_per_shopper=1)
+    Holding.objects.update(units=1, limit_units=1)
+
+
+def lose_the_item(purchase: Purchase) -> None:
+    """Units of a pool that no item of a sale has any more."""
+    Stock.objects.create(sku=purchase.item.variant.sku, pool=f"sale:{purchase.sale_id + 1}")
 
 
 def change_the_quantity(purchase: Purchase) -> None:
@@ -166,7 +173,8 @@ def pay_without_an_order(purchase: Purchase) -> None:
 
 SPOILS: list[tuple[Callable[[Purchase], None], set[str]]] = [
     (pay_without_an_order, {"purchases_have_the_sale_price"}),
-    (lower_the_limit, {"limit_kept"}),
+    (exceed_the_limit, {"limit_kept"}),
+    (lose_the_item, {"sale_pools_have_their_item"}),
     (change_the_quantity, {"purchases_have_their_reservation"}),
     (change_the_holder, {"purchases_have_their_reservation"}),
     (
