@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from flashsale.models import Drift
 from inventory.models import AuditRun, Reservation, Stock
 from shop.models import Order, PaymentIntent
 
@@ -58,6 +59,8 @@ def _metrics() -> Iterator[str]:
         "Units of all SKUs and pools.",
         {name: value or 0 for name, value in units.items()},
     )
+    drifting = Drift.objects.filter(ended_at=None).count()
+    yield from _number("holdfast_drifting_items", "Sale items whose gate drifts now.", drifting)
     run = AuditRun.objects.first()
     if run is not None:
         breaches = sum(len(rows) for rows in run.breaches.values())

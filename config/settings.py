@@ -215,6 +215,7 @@ _BEAT = {
     "flashsale.tasks.renew_lines": 1,
     "flashsale.tasks.drain_all": 2,
     "flashsale.tasks.close_sales": 5,
+    "flashsale.tasks.watch_gates": 3,
     "flashsale.tasks.publish_load_level": 1,
     "inventory.tasks.expire_holds": 1,
     "shop.tasks.expire_orders": 2,

@@ -5,8 +5,7 @@ from datetime import datetime
 
 import redis
 
-from flashsale import line, store
-from flashsale.keys import key
+from flashsale import drift, line
 from flashsale.models import Sale
 from flashsale.sales import Phase, Units, count_units, describe, phase
 
@@ -17,8 +16,9 @@ class Figures:
 
     Attributes:
         waiting: shoppers in line; None when the sale has no line.
-        queued: claims that wait to be settled; None while Redis is away.
+        queued: units that wait to be settled; None while Redis is away.
         gate: units that may be claimed, by Redis; None while it is away or has no gate yet.
+        drift: units by which the gate is too high, of the item that is worst off; None when it is not known.
     """
 
     phase: Phase
@@ -26,36 +26,25 @@ class Figures:
     waiting: int | None
     queued: int | None
     gate: int | None
-
-    @property
-    def drift(self) -> int | None:
-        """Units by which the gate differs from what PostgreSQL has free minus what is queued."""
-        if self.gate is None or self.queued is None:
-            return None
-        return self.gate - max(0, self.units.left - self.queued)
+    drift: int | None
 
 
 def read(sale: Sale, *, now: datetime) -> Figures:
     """Read a sale's figures; with Redis away some of them are None."""
     info = describe(sale)
     units = count_units(info)
-    queued: int | None = None
-    gate: int | None = None
     try:
-        fields = store.client().hgetall(key(sale.pk, "gate"))
-        queued = sum(
-            int(claim["quantity"]) for _, claim in store.client().xrange(key(sale.pk, "claims"))
-        )
+        reading = drift.read(info, now=now)
     except redis.RedisError:
-        fields = {}
-    free = [int(value) for name, value in fields.items() if str(name).startswith("free:")]
-    if free:
-        gate = sum(free)
-    waiting = int(line.document(info, now=now)["waiting"]) if info.has_line else None
+        reading = None
+    items = reading.items if reading else ()
+    gates = [item.gate for item in items if item.gate is not None]
+    drifts = [item.drift for item in items if item.drift is not None]
     return Figures(
         phase=phase(info, now=now, units_left=units.left, units_held=units.held),
         units=units,
-        waiting=waiting,
-        queued=queued,
-        gate=gate,
+        waiting=int(line.document(info, now=now)["waiting"]) if info.has_line else None,
+        queued=sum(item.queued for item in items) if reading else None,
+        gate=sum(gates) if gates else None,
+        drift=max(drifts, key=abs) if drifts else None,
     )

@@ -19,6 +19,7 @@ Name = Literal[
     "last",  # counter: the last of those numbers
     "line",  # string: the line document
     "controller",  # string: what the controller remembers
+    "readings",  # list with TTL: the drift monitor's last readings
 ]
 
 #: Seconds that a sale's keys are kept after its end: long enough to look into them the next day.

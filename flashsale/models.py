@@ -219,6 +219,35 @@ class LineState(models.Model):
         return f"{self.sale}: serving {self.served:.0f}"
 
 
+class Drift(models.Model):
+    """An episode in which the gate of one item did not follow PostgreSQL; see `flashsale.drift`."""
+
+    sale = models.ForeignKey(Sale, on_delete=models.PROTECT, related_name="drifts")
+    item = models.ForeignKey(SaleItem, on_delete=models.PROTECT, related_name="drifts")
+    began_at = models.DateTimeField("from")
+    ended_at = models.DateTimeField("until", null=True)
+    gate = models.IntegerField(help_text="Units that could be claimed in Redis, when it began.")
+    available = models.IntegerField(help_text="Units that PostgreSQL had free.")
+    queued = models.IntegerField(help_text="Units that waited in the purchase queue.")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "drift"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(ended_at=None), name="drift_one_open_episode_per_item"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item}: {self.drift:+}"
+
+    @property
+    def drift(self) -> int:
+        """Units by which the gate was too high."""
+        return self.gate - max(0, self.available - self.queued)
+
+
 class LoadLevel(models.Model):
     """A change of the load-shedding level, by a person. Rows are kept: they are the record."""
 

@@ -10,7 +10,7 @@ from celery.utils.log import get_task_logger
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from flashsale import drain, gate, line, sales, shedding, store
+from flashsale import drain, drift, gate, line, sales, shedding, store
 from flashsale.keys import key
 from flashsale.models import Sale
 
@@ -75,6 +75,12 @@ def close_sales() -> None:
         gate.sync(info, now=timezone.now())
         line.renew(info, now=timezone.now())
         gate.let_keys_expire(sale.pk)
+
+
+@shared_task
+def watch_gates() -> None:
+    """Look whether the gates agree with PostgreSQL. Safe to run twice: an episode is opened once."""
+    drift.watch(now=timezone.now())
 
 
 @shared_task

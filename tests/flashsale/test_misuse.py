@@ -198,7 +198,7 @@ def test_a_hold_that_ended_is_taken_again_under_the_limit_of_its_time() -> None:
     """A late payment of somebody above the new limit: both units were promised to them."""
     sale = make_sale(units=10, limit_per_shopper=2)
     shopper = make_user()
-    kept = [buy(sale, shopper).reservation_id for _ in range(2)]
+    kept = [buy(sale, shopper).pk for _ in range(2)]  # a reservation has its purchase's id
     lower_the_limit(sale)
     Reservation.objects.filter(pk=kept[0]).update(expires_at=timezone.now() - timedelta(hours=1))
     reservations.expire()
