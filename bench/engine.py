@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from flashsale import drain, gate, sales, store
+from flashsale import drain, gate, sales, settling, store
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale, SaleItem
 from flashsale.sales import SaleInfo
@@ -144,7 +144,7 @@ def bare_insert() -> float:
                 [item.stock_id, sale.scope, keys, [str(user.shopper_id) for user in users]],
             )
             cursor.execute(
-                drain.INSERT_PURCHASES,
+                settling.INSERT_PURCHASES,
                 {
                     "sale": sale.id,
                     "ids": keys,
@@ -161,13 +161,13 @@ def bare_insert() -> float:
 def claim_script() -> float:
     """Claims per second that the server takes, in pipelines."""
     sale = _open_sale()
-    keys = [key(sale.id, name) for name in ("gate", "takers", "claims", "active", "bell")]
+    keys = [key(sale.id, name) for name in ("gate", "takers", "claims", "active")]
     return _calls("claim", keys, item=sale.items[0].id)
 
 
 def noop_script() -> float:
     """The same call with the same arguments, of a script that does nothing."""
-    keys = [key(0, name) for name in ("gate", "takers", "claims", "active", "bell")]
+    keys = [key(0, name) for name in ("gate", "takers", "claims", "active")]
     return _calls("", keys, item=0)
 
 

@@ -19,6 +19,7 @@ import redis
 from django.utils import timezone
 
 from flashsale import store
+from flashsale.gate import SUMMED_CLAIMS
 from flashsale.keys import key
 from flashsale.models import Drift, Sale
 from flashsale.sales import SaleInfo, Strategy, count_units, describe
@@ -72,7 +73,9 @@ class Verdict(Enum):
 
 
 def read(sale: SaleInfo, *, now: datetime) -> Reading | None:
-    """Read both sides under the fence of `gate.sync`; None when batches were acknowledged meanwhile, each time.
+    """Read both sides under the fence of `gate.sync`.
+
+    None when batches were acknowledged meanwhile, each time, or while the queue is too long to be summed.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -81,7 +84,10 @@ def read(sale: SaleInfo, *, now: datetime) -> Reading | None:
     for _ in range(TRIES):
         before = store.client().hget(keys[0], "acks") or "0"
         units = count_units(sale)
-        after, free, queued = store.script("look")(keys=keys)
+        seen = store.script("look")(keys=keys, args=[SUMMED_CLAIMS])
+        if not seen:
+            return None
+        after, free, queued = seen
         if after == before:
             gate, waiting = _by_item(free), _by_item(queued)
             return Reading(

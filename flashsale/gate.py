@@ -15,6 +15,9 @@ from flashsale.sales import Phase, SaleInfo, count_units, is_current, phase_by_c
 BELL_MILLISECONDS = 2000
 #: Seconds after which a gate that says sold out is not believed: beat sets it every second, unless it is down.
 STALE_SECONDS = 3
+#: Claims in a queue that `sync` sums from the stream itself, at some 5 microseconds each in which Redis serves nobody
+#: else. What a longer queue holds is worked out from counts that change with it in one step.
+SUMMED_CLAIMS = 500
 #: Times that `sync` reads again when batches keep settling in between; the beat tries again anyway.
 SYNC_TRIES = 5
 
@@ -59,7 +62,7 @@ def claim(
     Raises:
         redis.RedisError: Redis is away, and whether it took the claim is unknown; repeating is safe.
     """
-    keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active", "bell")]
+    keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active")]
     answer, about, ring = store.script("claim")(
         keys=keys,
         args=[
@@ -74,6 +77,11 @@ def claim(
         ],
     )
     return Claimed(answer=Answer(answer), purchase=UUID(about) if about else None, ring=bool(ring))
+
+
+def hear_bell(sale_id: int) -> None:
+    """Somebody drains the queue from here on: the next claim rings again."""
+    store.client().hdel(key(sale_id, "gate"), "rung")
 
 
 def acknowledge(*, sale_id: int, group: str, stream_ids: Sequence[str]) -> int:
@@ -96,7 +104,7 @@ def sync(sale: SaleInfo, *, now: datetime) -> bool:
         free = [part for item in sale.items for part in (item.id, units.left_by_item[item.id])]
         args = [acks, "closed" if shut else "open"]
         args += [milliseconds(sale.opens_at), milliseconds(sale.closes_at), sale.limit]
-        args += [0 if is_current(sale) else KEEP_SECONDS, *free]
+        args += [0 if is_current(sale) else KEEP_SECONDS, SUMMED_CLAIMS, *free]
         if store.script("sync")(keys=keys, args=args):
             if units.left:
                 soldout.forget(sale.id)

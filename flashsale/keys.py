@@ -7,10 +7,11 @@ because `gate.sync` and `line.renew` rebuild it from PostgreSQL and the signed t
 from typing import Literal, get_args
 
 Name = Literal[
-    "gate",  # hash: state, opens, closes (ms), limit, acks, synced (s), free:<item>
+    # hash: state, opens, closes (ms), limit, acks, synced (s), rung (ms: no bell before it), and for each item
+    # free:<item>, set:<item> (what `sync` set that to) and queued:<item> (units queued then, less those settled since)
+    "gate",
     "takers",  # hash: shopper -> "units purchase purchase ..."
     "claims",  # stream: the purchase queue
-    "bell",  # string with TTL: a drain was asked for
     "active",  # sorted set: shopper -> end of the admission (ms)
     "entered",  # counter: admissions given so far
     "entrants",  # HyperLogLog: how many joined in the lobby

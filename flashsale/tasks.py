@@ -35,7 +35,7 @@ def drain_purchases(sale_id: int) -> None:
     """Settle what waits in a sale's purchase queue. Repeated claims are settled once, by their key."""
     sale = sales.describe(Sale.objects.get(pk=sale_id))
     # First: a claim that comes from here on rings again, so none can be left unheard.
-    store.client().delete(key(sale_id, "bell"))
+    gate.hear_bell(sale_id)
     drained = drain.drain(sale, consumer=consumer_name())
     if drained.wasted:
         gate.sync(sale, now=timezone.now())

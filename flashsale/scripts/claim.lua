@@ -3,7 +3,7 @@
 -- Guarantee: the gate is lowered if and only if the claim is in the stream, at most once per purchase, and
 -- never below zero or past the shopper's limit. Only this script lowers the gate; only sync.lua sets it.
 --
--- KEYS  1 gate  2 takers  3 claims  4 active  5 bell
+-- KEYS  1 gate  2 takers  3 claims  4 active
 -- ARGV  1 now (ms)  2 shopper  3 item  4 quantity  5 purchase  6 bell's life (ms)
 --       7 seconds after which a gate that was not set is stale  8 1 when an admission is needed
 -- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item,
@@ -24,14 +24,18 @@ if record then
   end
 end
 
-local gate = redis.call('HMGET', KEYS[1], 'state', 'opens', 'closes', 'limit', 'free:' .. item, 'synced')
+local free = 'free:' .. item
+local gate = redis.call('HMGET', KEYS[1], 'state', 'opens', 'closes', 'limit', free, 'synced', 'rung')
 if not gate[1] then return {'lost', '', 0} end
 if gate[1] ~= 'open' or now < tonumber(gate[2]) or now >= tonumber(gate[3]) then
   return {'not_open', '', 0}
 end
 if not gate[5] then return {'unknown_item', '', 0} end
-if taken + quantity > tonumber(gate[4]) then return {'limit_reached', latest, 0} end
-if ARGV[8] == '1' then
+taken = taken + quantity
+local limit = tonumber(gate[4])
+if taken > limit then return {'limit_reached', latest, 0} end
+local admitted = ARGV[8] == '1'
+if admitted then
   local ends = redis.call('ZSCORE', KEYS[4], shopper)
   if not ends or tonumber(ends) <= now then return {'no_admission', '', 0} end
 end
@@ -42,10 +46,12 @@ if tonumber(gate[5]) < quantity then
   return {'stale', '', 0}
 end
 
-redis.call('HINCRBY', KEYS[1], 'free:' .. item, -quantity)
-redis.call('HSET', KEYS[2], shopper, (taken + quantity) .. purchases .. ' ' .. purchase)
+redis.call('HINCRBY', KEYS[1], free, -quantity)
+redis.call('HSET', KEYS[2], shopper, taken .. purchases .. ' ' .. purchase)
 redis.call('XADD', KEYS[3], '*', 'purchase', purchase, 'shopper', shopper, 'item', item,
   'quantity', quantity, 'at', ARGV[1])
-if taken + quantity >= tonumber(gate[4]) then redis.call('ZREM', KEYS[4], shopper) end
-local rung = redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[6])
-return {'queued', purchase, rung and 1 or 0}
+if admitted and taken >= limit then redis.call('ZREM', KEYS[4], shopper) end
+-- The bell is a field of the gate, read with the others: a key of its own would cost every claim a command.
+if now < tonumber(gate[7] or 0) then return {'queued', purchase, 0} end
+redis.call('HSET', KEYS[1], 'rung', now + tonumber(ARGV[6]))
+return {'queued', purchase, 1}

@@ -4,7 +4,10 @@
 -- stream in one step.
 --
 -- KEYS  1 gate  2 claims
--- Returns {acks, free, queued}: the fence, and twice a list of item, units, item, units, ...
+-- ARGV  1 claims of a stream that is short: a longer one is not summed, because nobody else is served meanwhile
+-- Returns {acks, free, queued}: the fence, and twice a list of item, units, item, units, ...; nothing for a long stream.
+
+if redis.call('XLEN', KEYS[2]) > tonumber(ARGV[1]) then return {} end
 
 local free, queued, units_of = {}, {}, {}
 local fields = redis.call('HGETALL', KEYS[1])

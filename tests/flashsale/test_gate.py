@@ -177,3 +177,70 @@ def test_a_gate_that_nobody_sets_any_more_is_not_believed_when_it_says_sold_out(
         Answer.SOLD_OUT,
     ]
     assert (free(sale), queued(sale)) == (0, 1)
+
+
+def acknowledge_first(sale: SaleInfo, count: int) -> list[str]:
+    entries = store.client().xrange(key(sale.id, "claims"), count=count)
+    ids = [stream_id for stream_id, _ in entries]
+    gate.acknowledge(sale_id=sale.id, group="drain", stream_ids=ids)
+    return ids
+
+
+@pytest.mark.parametrize("summed", [0, 100], ids=["worked out", "summed"])
+def test_what_is_queued_is_the_same_worked_out_or_summed(
+    summed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claims and acknowledgements before and after a sync, one of them twice, and what nobody can read."""
+    monkeypatch.setattr(gate, "SUMMED_CLAIMS", summed)
+    sale = open_sale(units=20, limit_per_shopper=3)
+    for quantity in (1, 2, 3):
+        claim(sale, quantity=quantity)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 14
+    store.client().xadd(key(sale.id, "claims"), {"purchase": "not one"})
+    ids = acknowledge_first(sale, 2)
+    gate.acknowledge(sale_id=sale.id, group="drain", stream_ids=ids)
+    claim(sale, quantity=2)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 15  # three and two are queued; what was acknowledged was never settled
+    acknowledge_first(sale, 9)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 20
+
+
+def test_a_spoilt_count_of_what_is_queued_lasts_no_longer_than_a_long_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = open_sale(units=9)
+    for _ in range(3):
+        claim(sale)
+    store.client().hset(key(sale.id, "gate"), f"queued:{sale.items[0].id}", 5)
+    monkeypatch.setattr(gate, "SUMMED_CLAIMS", 2)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 1  # the control: worked out from what was spoilt
+    acknowledge_first(sale, 1)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 7
+
+
+def test_a_gate_that_was_lost_alone_is_set_by_the_sum_of_a_queue_of_any_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "SUMMED_CLAIMS", 0)
+    sale = open_sale(units=9)
+    for _ in range(3):
+        claim(sale)
+    store.client().delete(key(sale.id, "gate"))
+    acknowledge_first(sale, 1)
+    gate.sync(sale, now=timezone.now())
+    assert free(sale) == 7
+
+
+def test_a_bell_that_nobody_hears_is_rung_again_and_one_that_was_heard_at_once() -> None:
+    sale = open_sale(units=5)
+    life = timedelta(milliseconds=gate.BELL_MILLISECONDS)
+    assert claim(sale).ring
+    assert not claim(sale, after=life / 2).ring
+    assert claim(sale, after=life * 1.1).ring
+    gate.hear_bell(sale.id)
+    assert [claim(sale).ring for _ in range(2)] == [True, False]
