@@ -107,6 +107,7 @@ def test_a_claim_gives_the_place_back() -> None:
         quantity=1,
         purchase=uuid4(),
         now=now,
+        needs_admission=True,
     )
     assert store.client().zcard(key(sale.id, "active")) == 0
 

@@ -160,13 +160,24 @@ def test_control_without_the_fence_the_reading_shows_drift_that_is_not_there(
     def unfenced(name: str) -> Any:
         if name != "look":
             return honest(name)
-        return lambda *, keys: ["0", *honest(name)(keys=keys)[1:]]
+        return lambda **call: ["0", *honest(name)(**call)[1:]]
 
     monkeypatch.setattr(store, "script", unfenced)
     with with_a_batch_in_the_middle(sale, times=1):
         reading = read(sale, now=timezone.now())
     assert reading is not None
     assert reading.items[0].drift == -1
+
+
+def test_a_queue_that_is_too_long_to_be_summed_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = open_sale(units=5)
+    for _ in range(2):
+        claim(sale, make_user())
+    assert read(sale, now=timezone.now()) is not None
+    monkeypatch.setattr("flashsale.drift.SUMMED_CLAIMS", 1)
+    assert read(sale, now=timezone.now()) is None
 
 
 # The monitor

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 import redis
 from django.conf import settings
 from django.db import connection
@@ -62,9 +63,12 @@ which = st.integers(0, 99)
 class SaleMachine(RuleBasedStateMachine):
     """One sale of one item. What the machine knows by itself is what it stocked, shipped, and was promised."""
 
-    @initialize()
-    def open(self) -> None:
-        self.stack = ExitStack()
+    @initialize(summed=st.sampled_from([0, 2, 500]))
+    def open(self, summed: int) -> None:
+        """`summed`: how long a queue may be for `sync` to sum it; it works a longer one out."""
+        self.outage = ExitStack()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(gate, "SUMMED_CLAIMS", summed)
         self.is_away = False
         store.client().flushdb()
         soldout.forget_all()
@@ -86,7 +90,12 @@ class SaleMachine(RuleBasedStateMachine):
             try:
                 self.come_to_rest()
             finally:
-                self.stack.close()
+                self.put_back()
+
+    def put_back(self) -> None:
+        """What the steps changed in this process."""
+        self.outage.close()
+        self.patch.undo()
 
     # Shoppers
 
@@ -298,13 +307,13 @@ class SaleMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_away)
     @rule()
     def redis_goes_away(self) -> None:
-        self.stack.enter_context(redis_away())
+        self.outage.enter_context(redis_away())
         self.is_away = True
 
     @precondition(lambda self: self.is_away)
     @rule()
     def redis_comes_back(self) -> None:
-        self.stack.pop_all().close()
+        self.outage.close()
         self.is_away = False
         breaker.redis._rests_until = 0
 
