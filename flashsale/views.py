@@ -357,6 +357,20 @@ def _own_purchase(request: HttpRequest, purchase_id: UUID) -> Purchase:
     return purchase
 
 
+def _unknown_purchase(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
+    """404, with the way back to the sale: Redis may have lost the click before it was settled."""
+    visible = Sale.objects.exclude(status=Sale.Status.DRAFT)
+    sale = get_object_or_404(visible, pk=purchases.sale_id_of(purchase_id))
+    context = {
+        "sale": sale,
+        "title": "We do not know this purchase",
+        "text": "If you clicked Buy a moment ago, the click was lost before it counted. Nothing was taken, "
+        "and you can click again. If you bought something, it is among your orders.",
+        "sale_url": sale.get_absolute_url(),
+    }
+    return render(request, "flashsale/refused.html", context, status=404)
+
+
 @require_safe
 def purchase_detail(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     shopper = shoppers.identify(request)
@@ -366,7 +380,7 @@ def purchase_detail(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     if purchase is None:
         unsettled = show_unsettled(purchase_id, shopper=shopper)
         if unsettled is None:
-            raise Http404("There is no such purchase of yours.")
+            return _unknown_purchase(request, purchase_id)
         view, sale = unsettled
     else:
         view, sale = show_purchase(purchase), purchase.sale

@@ -19,7 +19,8 @@ async function look() {
   }
   try {
     const answer = await fetch(statusUrl, { headers: { Accept: "application/json" } });
-    if (answer.ok && (await answer.json()).state !== state) {
+    // 404: the click was lost before it counted, and the page says what to do.
+    if (answer.status === 404 || (answer.ok && (await answer.json()).state !== state)) {
       setTimeout(() => location.reload(), Math.max(0, YOUNGEST_RELOAD_MS - performance.now()));
       return;
     }

@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from flashsale import buying, drain, gate, settling, store
@@ -108,6 +110,21 @@ def test_claims_that_a_flush_took_can_be_made_again_and_those_in_hand_are_settle
     held = Reservation.objects.filter(state="held")
     assert set(held.values_list("pk", flat=True)) == {first, second}
     assert proven_units(sale) == Units(sold=0, held=2, free=3)
+
+
+def test_who_waits_for_a_claim_that_was_lost_is_told_so_and_shown_the_way_back(
+    client: Client,
+) -> None:
+    sale, user = open_sale(units=5), make_user()
+    client.force_login(user)
+    page = reverse("flashsale:purchase", args=[buy(sale, user).purchase])
+    assert "One moment" in client.get(page).content.decode()
+    store.client().flushdb()
+    answer = client.get(page)
+    assert answer.status_code == 404
+    text = answer.content.decode()
+    assert "you can click again" in text
+    assert f"/sales/{sale.slug}/" in text
 
 
 @pytest.mark.parametrize("at", ["queued", "taken", "settled"])

@@ -261,5 +261,5 @@ def test_control_without_a_guard_the_machine_goes_red(
 
 def test_control_a_run_by_chance_finds_a_missing_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     give_back_without_the_stock(monkeypatch)
-    with pytest.raises(AssertionError, match="units are promised to nobody|units leaked"):
+    with pytest.raises(AssertionError, match=r"units are promised to nobody|units leaked"):
         run(examples=60, steps=50, number=random.randrange(10**9))
