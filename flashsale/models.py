@@ -232,7 +232,8 @@ class Drift(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "drift"
+        verbose_name = "episode of drift"
+        verbose_name_plural = "episodes of drift"
         constraints = [
             models.UniqueConstraint(
                 fields=["item"], condition=Q(ended_at=None), name="drift_one_open_episode_per_item"

@@ -22,9 +22,9 @@ class UnitsPromised(Exception):
 
     def __init__(self, *, sku: str, promised: int, free: int, wanted: int) -> None:
         self.sku, self.promised, self.free, self.wanted = sku, promised, free, wanted
+        why = f"{promised} unit{' is' if promised == 1 else 's are'} promised to shoppers, so at"
         super().__init__(
-            f"{promised} unit{' is' if promised == 1 else 's are'} promised to shoppers, so at most "
-            f"{free} of {sku} can be taken away, not {wanted}."
+            f"{why if promised else 'At'} most {free} of {sku} can be taken away, not {wanted}."
         )
 
 

@@ -24,7 +24,8 @@ class Migration(migrations.Migration):
                 ('sale', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='drifts', to='flashsale.sale')),
             ],
             options={
-                'verbose_name_plural': 'drift',
+                'verbose_name': 'episode of drift',
+                'verbose_name_plural': 'episodes of drift',
                 'ordering': ['-id'],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('item',), name='drift_one_open_episode_per_item')],
             },

@@ -4,16 +4,20 @@ from django.contrib import admin
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from inventory.admin.read_only import ReadOnlyAdmin
+from inventory.admin.read_only import ReadOnlyAdmin, told
 from inventory.models import AuditRun
 
 
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin):
-    list_display = ["started_at", "ok", "failed", "checks", "took"]
+    list_display = ["started", "ok", "failed", "checks", "took"]
     list_filter = ["ok", "started_at"]
-    fields = ["started_at", "ok", "checks", "took", "found"]
-    readonly_fields = ["found", "took"]
+    fields = ["started", "ok", "checks", "took", "found"]
+    readonly_fields = ["started", "found", "took"]
+
+    @admin.display(description="started", ordering="started_at")
+    def started(self, run: AuditRun) -> str:
+        return told(run.started_at)
 
     @admin.display(description="took")
     def took(self, run: AuditRun) -> str:

@@ -3,46 +3,51 @@
 from django.contrib import admin
 
 from inventory.admin.pools import PoolKindOfStockFilter
-from inventory.admin.read_only import ReadOnlyAdmin
+from inventory.admin.read_only import ReadOnlyAdmin, told
 from inventory.models import Reservation, StockMovement
 
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ReadOnlyAdmin):
-    list_display = ["id", "created_at", "stock", "kind", "on_hand", "allocated", "reason", "who"]
-    list_display_links = ["id", "created_at"]
+    list_display = ["at", "stock", "kind", "change", "why"]
+    ordering = ["-id"]
     list_filter = ["kind", PoolKindOfStockFilter, "created_at"]
     list_select_related = ["stock"]
     search_fields = ["stock__sku", "stock__pool", "reason", "actor"]
     search_help_text = "A SKU, a pool, a reason, or who did it."
     fields = [
-        "created_at",
+        "at",
         "stock",
         "kind",
-        "on_hand",
-        "allocated",
+        "change",
         "reservations",
         "reason",
         "who",
     ]
-    readonly_fields = ["on_hand", "allocated", "who"]
+    readonly_fields = ["at", "change", "who"]
 
-    @admin.display(description="on hand", ordering="on_hand_change")
-    def on_hand(self, movement: StockMovement) -> str:
-        return _signed(movement.on_hand_change)
+    @admin.display(description="at", ordering="id")
+    def at(self, movement: StockMovement) -> str:
+        return told(movement.created_at)
 
-    @admin.display(description="allocated", ordering="allocated_change")
-    def allocated(self, movement: StockMovement) -> str:
-        return _signed(movement.allocated_change)
+    @admin.display(description="why, and by whom")
+    def why(self, movement: StockMovement) -> str:
+        return ", ".join(filter(None, (movement.reason, movement.actor))) or "–"
 
-    @admin.display(description="by", ordering="actor")
+    @admin.display(description="change")
+    def change(self, movement: StockMovement) -> str:
+        """What is not nought of both counters."""
+        changes = (movement.on_hand_change, "on hand"), (movement.allocated_change, "allocated")
+        return ", ".join(f"{units:+} {counter}" for units, counter in changes if units) or "none"
+
+    @admin.display(description="by")
     def who(self, movement: StockMovement) -> str:
         return movement.actor or "the shop"
 
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "stock", "quantity", "state", "expires_at", "holder", "scope"]
+    list_display = ["at", "stock", "quantity", "state", "ends", "holder"]
     list_filter = ["state", PoolKindOfStockFilter, "created_at"]
     list_select_related = ["stock"]
     search_fields = ["stock__sku", "stock__pool", "holder", "key"]
@@ -55,11 +60,20 @@ class ReservationAdmin(ReadOnlyAdmin):
         "holder",
         "scope",
         "state",
-        "expires_at",
-        "created_at",
-        "settled_at",
+        "ends",
+        "at",
+        "settled",
     ]
+    readonly_fields = ["at", "ends", "settled"]
 
+    @admin.display(description="made", ordering="created_at")
+    def at(self, reservation: Reservation) -> str:
+        return told(reservation.created_at)
 
-def _signed(change: int) -> str:
-    return f"{change:+}" if change else "–"
+    @admin.display(description="hold ends", ordering="expires_at")
+    def ends(self, reservation: Reservation) -> str:
+        return told(reservation.expires_at)
+
+    @admin.display(description="settled", empty_value="–")
+    def settled(self, reservation: Reservation) -> str | None:
+        return told(reservation.settled_at) if reservation.settled_at else None

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 
 from inventory import stock
 from inventory.admin.pools import PoolKindFilter
-from inventory.admin.read_only import ReadOnlyAdmin
+from inventory.admin.read_only import ReadOnlyAdmin, told
 from inventory.models import Stock
 
 #: Units that one step takes: more is a slip of the hand, and the counters end at two thousand times as many.
@@ -90,8 +90,8 @@ class StockAdmin(ReadOnlyAdmin):
     list_filter = [PoolKindFilter]
     search_fields = ["sku"]
     search_help_text = "A SKU."
-    fields = ["sku", "pool", "on_hand", "allocated", "available", "updated_at"]
-    readonly_fields = ["available"]
+    fields = ["sku", "pool", "on_hand", "allocated", "available", "updated"]
+    readonly_fields = ["available", "updated"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stock]:
         rows: QuerySet[Stock] = super().get_queryset(request)
@@ -100,6 +100,10 @@ class StockAdmin(ReadOnlyAdmin):
     @admin.display(description="available", ordering="free")
     def available(self, row: Stock) -> int:
         return row.available
+
+    @admin.display(description="last changed")
+    def updated(self, row: Stock) -> str:
+        return told(row.updated_at)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
