@@ -115,18 +115,18 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
             question="Are sold + held + free units the units that were ring-fenced?",
             sql=f"""
                 SELECT format('%%s in %%s: sold %%s + held %%s + free %%s, ring-fenced %%s', stock.sku,
-                    sale.slug, promised.sold, promised.held, stock.on_hand - stock.allocated,
-                    fenced.units) AS breach
+                    sale.slug, coalesce(promised.sold, 0), coalesce(promised.held, 0),
+                    stock.on_hand - stock.allocated, fenced.units) AS breach
                 FROM {POOLS}
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(sum(quantity) FILTER (
-                            WHERE state IN ('confirmed', 'consumed')), 0) AS sold,
-                        coalesce(sum(quantity) FILTER (WHERE state = 'held'), 0) AS held
-                    FROM inventory_reservation WHERE stock_id = stock.id
-                ) promised
+                LEFT JOIN (
+                    SELECT stock_id,
+                        sum(quantity) FILTER (WHERE state IN ('confirmed', 'consumed')) AS sold,
+                        sum(quantity) FILTER (WHERE state = 'held') AS held
+                    FROM inventory_reservation GROUP BY stock_id
+                ) promised ON promised.stock_id = stock.id
                 {RING_FENCED}
-                WHERE promised.sold + promised.held + stock.on_hand - stock.allocated
-                    <> fenced.units
+                WHERE coalesce(promised.sold, 0) + coalesce(promised.held, 0)
+                    + stock.on_hand - stock.allocated <> fenced.units
             """,  # noqa: S608
             params=params,
         ),
@@ -168,6 +168,8 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                     sale.slug, purchase.unit_price, item.price, coalesce(line.quantity, 0),
                     coalesce(line.unit_price::text, 'none')) AS breach
                 FROM {PURCHASES}
+                LEFT JOIN inventory_reservation paid ON paid.id = purchase.reservation_id
+                    AND paid.state IN ('confirmed', 'consumed') AND purchase.order_id IS NULL
                 LEFT JOIN shop_order placed ON placed.id = purchase.order_id
                 LEFT JOIN shop_user account ON account.id = placed.user_id
                 LEFT JOIN shop_lineitem line ON line.order_id = placed.id
@@ -177,9 +179,7 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                         AND (line.unit_price, line.quantity, account.shopper_id)
                             IS DISTINCT FROM
                             (purchase.unit_price, purchase.quantity, purchase.shopper_id))
-                    OR (purchase.order_id IS NULL AND EXISTS (
-                        SELECT FROM inventory_reservation paid WHERE paid.id = purchase.reservation_id
-                            AND paid.state IN ('confirmed', 'consumed')))
+                    OR paid.id IS NOT NULL
             """,  # noqa: S608
             params=params,
         ),

@@ -118,7 +118,9 @@ def run(*, scope: Mapping[str, Any]) -> Iterator[Result]:
             for check in room_checks:
                 started = time.monotonic()
                 cursor.execute(
-                    f"SELECT breach FROM ({check.sql}) AS found LIMIT {MOST_BREACHES}",  # noqa: S608 -- our own constants
+                    # Materialized: with the limit in sight PostgreSQL plans for the first few rows, by way of
+                    # indexes, and there are none to find: it takes ten times as long.
+                    f"WITH found AS MATERIALIZED ({check.sql}) SELECT breach FROM found LIMIT {MOST_BREACHES}",  # noqa: S608 -- our own constants
                     check.params or None,
                 )
                 breaches = [breach for (breach,) in cursor.fetchall()]
