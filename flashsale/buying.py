@@ -23,7 +23,7 @@ from flashsale.sales import Phase, SaleInfo, Strategy, phase_by_clock
 from flashsale.settling import AccountClosed, AlreadyDecided, Claim
 from inventory import holdings
 from inventory.allocation import Contended, Method
-from inventory.reservations import BatchOutcome
+from inventory.batches import BatchOutcome
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ their turn; told to stop, it finishes the batch first.
 import logging
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from flashsale import gate, settling, store
 from flashsale.keys import key
 from flashsale.sales import SaleInfo
 from flashsale.settling import Claim
-from inventory.reservations import BatchOutcome
+from inventory.batches import BatchOutcome
 
 log = logging.getLogger(__name__)
 
@@ -201,5 +202,8 @@ def _tries(sale: SaleInfo, claim: QueuedClaim) -> int:
 
 
 def _acknowledge(sale: SaleInfo, claims: Sequence[QueuedClaim]) -> None:
+    units: Counter[int] = Counter()
+    for claim in claims:
+        units[claim.item] += claim.quantity
     stream_ids = [claim.stream_id for claim in claims]
-    gate.acknowledge(sale_id=sale.id, group=GROUP, stream_ids=stream_ids)
+    gate.acknowledge(sale_id=sale.id, group=GROUP, stream_ids=stream_ids, units=units)

@@ -1,6 +1,6 @@
 """The gate: units that may still be claimed, in Redis. Claims lower it; only `sync` sets it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,12 +84,23 @@ def hear_bell(sale_id: int) -> None:
     store.client().hdel(key(sale_id, "gate"), "rung")
 
 
-def acknowledge(*, sale_id: int, group: str, stream_ids: Sequence[str]) -> int:
-    """Take settled claims out of the purchase queue; return how many were still in it."""
+def acknowledge(
+    *,
+    sale_id: int,
+    group: str,
+    stream_ids: Sequence[str],
+    units: Mapping[int, int] | None = None,
+) -> int:
+    """Take settled claims out of the purchase queue; return how many were still in it.
+
+    `units` by item are those of all these claims; without them the script looks at each claim.
+    """
     if not stream_ids:
         return 0
     keys = [key(sale_id, "claims"), key(sale_id, "gate")]
-    return int(store.script("ack")(keys=keys, args=[group, *stream_ids]))
+    pairs = [part for pair in (units or {}).items() for part in pair]
+    args: list[str | int] = [group, len(pairs) // 2, *pairs, *stream_ids]
+    return int(store.script("ack")(keys=keys, args=args))
 
 
 def sync(sale: SaleInfo, *, now: datetime) -> bool:

@@ -15,22 +15,27 @@ from django.db import connection, transaction
 
 from flashsale.models import Purchase, SetAsideClaim
 from flashsale.sales import ItemInfo, SaleInfo, describe
-from inventory import holdings, reservations
+from inventory import batches, holdings, reservations
 from inventory.allocation import Method
-from inventory.reservations import BatchClaim, BatchOutcome
+from inventory.arrays import array
+from inventory.batches import BatchClaim, BatchOutcome
 
 log = logging.getLogger(__name__)
 
 #: One row a claim of a live account, as if each were held. What was decided before keeps its row and is not returned.
+#: OFFSET 0 keeps the planner from reading a small table of accounts whole, which takes longer than all the rest.
 INSERT_PURCHASES = """
     INSERT INTO flashsale_purchase
         (id, sale_id, item_id, shopper_id, quantity, unit_price, refusal, reservation_id,
          claimed_at, settled_at)
-    SELECT claim.id, %(sale)s, item, shopper, quantity, price, '', claim.id, claimed_at, now()
+    SELECT claim.id, %(sale)s, item, shopper, quantity, price, '', claim.id,
+        to_timestamp(claimed_at), now()
     FROM unnest(%(ids)s::uuid[], %(items)s::bigint[], %(shoppers)s::uuid[], %(quantities)s::int[],
-        %(prices)s::numeric[], %(moments)s::timestamptz[])
+        %(prices)s::numeric[], %(moments)s::float8[])
         AS claim (id, item, shopper, quantity, price, claimed_at)
-    JOIN shop_user account ON account.shopper_id = claim.shopper AND account.is_active
+    CROSS JOIN LATERAL (
+        SELECT FROM shop_user WHERE shopper_id = claim.shopper AND is_active OFFSET 0
+    ) AS account
     ORDER BY claim.id
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -60,25 +65,39 @@ class NotReadable(Exception):
     """Nothing can be made of this claim: dismiss it."""
 
 
+class _RefusedError(Exception):
+    """Rolls back what was decided: something was refused that may yet be had, or nothing is to be left of it."""
+
+
 def settle(sale: SaleInfo, claims: Sequence[Claim]) -> dict[UUID, BatchOutcome]:
     """Decide claims in one transaction; return the outcomes of those that were not decided before.
 
     A claim that cannot become a purchase (no such item, no live account) is set aside in the same transaction.
     """
-    reservations.expire(stock_ids=sale.stock_ids)
+    try:
+        return _settle_together(sale, claims, is_final=False)
+    except _RefusedError:
+        # Dead holds are tidied away when somebody would go without for them, and not with every batch.
+        reservations.expire(stock_ids=sale.stock_ids)
+        return _settle_together(sale, claims, is_final=True)
+
+
+def _settle_together(
+    sale: SaleInfo, claims: Sequence[Claim], *, is_final: bool
+) -> dict[UUID, BatchOutcome]:
     with transaction.atomic():
         outcomes = _decide(sale, claims, method=Method.CONDITIONAL)
+        refused: dict[BatchOutcome, list[UUID]] = defaultdict(list)
+        for known, outcome in outcomes.items():
+            if outcome is not BatchOutcome.HELD:
+                refused[outcome].append(known)
+        if refused and not is_final:
+            raise _RefusedError
+        for refusal, ids in refused.items():
+            Purchase.objects.filter(pk__in=ids).update(refusal=refusal, reservation=None)
         if len(outcomes) < len(claims):
             _set_unfit_aside(sale, claims, decided=outcomes)
-        for refusal in (BatchOutcome.LIMIT_REACHED, BatchOutcome.SOLD_OUT):
-            refused = [known for known, outcome in outcomes.items() if outcome is refusal]
-            if refused:
-                Purchase.objects.filter(pk__in=refused).update(refusal=refusal, reservation=None)
     return outcomes
-
-
-class _RefusedError(Exception):
-    """Rolls a refused claim back: a definite no leaves nothing behind."""
 
 
 def settle_at_once(sale: SaleInfo, claim: Claim, *, method: Method) -> BatchOutcome:
@@ -132,7 +151,7 @@ def _decide(sale: SaleInfo, claims: Sequence[Claim], *, method: Method) -> dict[
     outcomes: dict[UUID, BatchOutcome] = {}
     for item in sorted(sale.items, key=lambda item: item.sku):
         if item.id in by_item and item.stock_id is not None:
-            outcomes |= reservations.reserve_batch(
+            outcomes |= batches.reserve_batch(
                 stock_id=item.stock_id,
                 scope=sale.scope,
                 limit=sale.limit,
@@ -151,14 +170,16 @@ def _insert_purchases(sale: SaleInfo, claims: Sequence[Claim]) -> set[UUID]:
             INSERT_PURCHASES,
             {
                 "sale": sale.id,
-                "ids": [claim.purchase for claim in fit],
-                "items": [claim.item for claim in fit],
-                "shoppers": [claim.shopper for claim in fit],
-                "quantities": [claim.quantity for claim in fit],
-                "prices": [items[claim.item].price for claim in fit],
-                "moments": [claim.claimed_at for claim in fit],
+                "ids": array(claim.purchase.hex for claim in fit),
+                "items": array(claim.item for claim in fit),
+                "shoppers": array(claim.shopper.hex for claim in fit),
+                "quantities": array(claim.quantity for claim in fit),
+                "prices": array(items[claim.item].price for claim in fit),
+                "moments": array(claim.claimed_at.timestamp() for claim in fit),
             },
         )
+        if cursor.rowcount == len(fit):
+            return {claim.purchase for claim in fit}
         return {known for (known,) in cursor.fetchall()}
 
 

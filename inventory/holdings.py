@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
+from inventory.arrays import array
 from inventory.models import Holding
 
 #: Adds units to each holder once, unless that would pass the limit; returns the holders who had room.
@@ -68,13 +69,14 @@ def count(*, scope: str, limit: int, wanted: Sequence[tuple[str, int]]) -> list[
                 {
                     "scope": scope,
                     "limit": limit,
-                    "holders": [wanted[index][0] for index in indexes],
-                    "units": [wanted[index][1] for index in indexes],
+                    "holders": array(wanted[index][0] for index in indexes),
+                    "units": array(wanted[index][1] for index in indexes),
                 },
             )
-            counted = {holder for (holder,) in cursor.fetchall()}
+            is_all = cursor.rowcount == len(indexes)
+            counted = set() if is_all else {holder for (holder,) in cursor.fetchall()}
             for index in indexes:
-                within[index] = wanted[index][0] in counted
+                within[index] = is_all or wanted[index][0] in counted
     return within
 
 
@@ -94,7 +96,7 @@ def units_of(*, scope: str, holder: str) -> int:
 def hold_still(*, scope: str, limit: int, holders: Iterable[str]) -> None:
     """The holders' rows, for the rest of the transaction: for who counts again after taking stock rows."""
     with connection.cursor() as cursor:
-        cursor.execute(HOLD_STILL, {"scope": scope, "limit": limit, "holders": list(set(holders))})
+        cursor.execute(HOLD_STILL, {"scope": scope, "limit": limit, "holders": array(set(holders))})
 
 
 def uncount(gone: Sequence[tuple[str, str, int]]) -> None:
@@ -104,7 +106,7 @@ def uncount(gone: Sequence[tuple[str, str, int]]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 UNCOUNT,
-                {"scopes": list(scopes), "holders": list(holders), "units": list(units)},
+                {"scopes": array(scopes), "holders": array(holders), "units": array(units)},
             )
 
 

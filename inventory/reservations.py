@@ -1,4 +1,4 @@
-"""Promises of units: reserve, confirm, retake, release, consume, expire. The only writer of `allocated`.
+"""Promises of units: reserve, confirm, retake, release, consume, expire. Batches of promises are in `batches`.
 
 Doctrine. A counter changes by one UPDATE that carries its condition; a row count of 0 is the refusal. Rows
 are taken in one order: reservations, holdings (scope, holder), stock (SKU, pool); hot stock rows come last. A held
@@ -10,30 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from itertools import compress
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
 from inventory import holdings
-from inventory.allocation import Method, allocate
+from inventory.allocation import allocate
 from inventory.models import Reservation, Stock, StockMovement
 
 State = Reservation.State
 Kind = StockMovement.Kind
-
-#: Holds of one batch on one stock row; each has its claim's key as its id.
-INSERT_BATCH = """
-    INSERT INTO inventory_reservation
-        (id, key, stock_id, quantity, holder, scope, state, expires_at)
-    SELECT key, key, %(stock)s, quantity, holder, %(scope)s, 'held',
-        now() + make_interval(secs => %(seconds)s)
-    FROM unnest(%(keys)s::uuid[], %(holders)s::text[], %(quantities)s::int[])
-        AS claim (key, holder, quantity)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +54,6 @@ class Short:
     """Nothing was taken, because of these."""
 
     shortages: list[Shortage]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchClaim:
-    """One claim of a batch: the reservation that it makes has `key` as its id, too."""
-
-    key: UUID
-    holder: str
-    quantity: int
-
-
-class BatchOutcome(StrEnum):
-    HELD = "held"
-    LIMIT_REACHED = "limit_reached"
-    SOLD_OUT = "sold_out"
 
 
 class _ShortError(Exception):
@@ -141,54 +114,6 @@ def _hold(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> lis
         )
         for stock, quantity in stocks
     )
-
-
-def reserve_batch(
-    *,
-    stock_id: int,
-    scope: str,
-    limit: int,
-    claims: Sequence[BatchClaim],
-    seconds: int,
-    method: Method = Method.CONDITIONAL,
-) -> dict[UUID, BatchOutcome]:
-    """Settle many claims on one stock row, in order, at the cost of one hot-row lock.
-
-    At most `limit` units per holder within `scope`. Keys must be new: the caller weeds out what was
-    settled before, in the same transaction. Call `expire(stock_ids=...)` before it, in a transaction of
-    its own, to let dead holds go.
-
-    Returns:
-        The outcome of every claim, by key.
-
-    Raises:
-        inventory.allocation.Contended: `method` is VERSION and lost every try.
-    """
-    with transaction.atomic():
-        counted = holdings.count(
-            scope=scope, limit=limit, wanted=[(claim.holder, claim.quantity) for claim in claims]
-        )
-        within = list(compress(claims, counted))
-        taken = _take_in_order(stock_id=stock_id, claims=within, method=method)
-        outcomes = dict.fromkeys((claim.key for claim in claims), BatchOutcome.LIMIT_REACHED)
-        outcomes |= dict.fromkeys((claim.key for claim in within), BatchOutcome.SOLD_OUT)
-        outcomes |= dict.fromkeys((claim.key for claim in taken), BatchOutcome.HELD)
-        holdings.uncount(
-            [
-                (scope, claim.holder, claim.quantity)
-                for claim in within
-                if outcomes[claim.key] is BatchOutcome.SOLD_OUT
-            ]
-        )
-        if taken:
-            _insert_holds(stock_id=stock_id, scope=scope, claims=taken, seconds=seconds)
-            _record(
-                stock_id=stock_id,
-                kind=Kind.ALLOCATE,
-                allocated=sum(claim.quantity for claim in taken),
-                reservations=len(taken),
-            )
-        return outcomes
 
 
 def confirm(*, reservation_ids: Iterable[UUID]) -> bool:
@@ -330,43 +255,6 @@ def _per_stock(rows: Sequence[Reservation]) -> list[tuple[int, int, int]]:
         units[row.stock_id] += row.quantity
         counts[row.stock_id] += 1
     return [(stock_id, units[stock_id], counts[stock_id]) for stock_id in units]
-
-
-def _take_in_order(
-    *, stock_id: int, claims: Sequence[BatchClaim], method: Method
-) -> list[BatchClaim]:
-    """Allocate for all claims, or for those that fit, first come first."""
-    if not claims:
-        return []
-    if allocate(stock_id=stock_id, units=sum(claim.quantity for claim in claims), method=method):
-        return list(claims)
-    if len(claims) == 1:
-        return []
-    stock = Stock.objects.select_for_update(no_key=True).get(pk=stock_id)
-    fitting: list[BatchClaim] = []
-    left = stock.available
-    for claim in claims:
-        if claim.quantity <= left:
-            fitting.append(claim)
-            left -= claim.quantity
-    if fitting:
-        allocate(stock_id=stock_id, units=stock.available - left)
-    return fitting
-
-
-def _insert_holds(*, stock_id: int, scope: str, claims: Sequence[BatchClaim], seconds: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT_BATCH,
-            {
-                "stock": stock_id,
-                "scope": scope,
-                "seconds": seconds,
-                "keys": [claim.key for claim in claims],
-                "holders": [claim.holder for claim in claims],
-                "quantities": [claim.quantity for claim in claims],
-            },
-        )
 
 
 def _give_back(rows: Sequence[Reservation], *, state: State, reason: str) -> None:

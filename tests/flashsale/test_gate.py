@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import gate, sales, store
+from flashsale import drain, gate, sales, store
 from flashsale.gate import Answer, Claimed
 from flashsale.keys import key
 from flashsale.sales import SaleInfo
@@ -244,3 +244,19 @@ def test_a_bell_that_nobody_hears_is_rung_again_and_one_that_was_heard_at_once()
     assert claim(sale, after=life * 1.1).ring
     gate.hear_bell(sale.id)
     assert [claim(sale).ring for _ in range(2)] == [True, False]
+
+
+def test_units_that_the_caller_counted_leave_the_queue_only_with_their_claims() -> None:
+    sale = open_sale(units=9, limit_per_shopper=2)
+    item = sale.items[0].id
+    for _ in range(3):
+        claim(sale, quantity=2)
+    taken = drain.take(sale_id=sale.id, consumer="w1")
+    for _ in range(2):  # the second time they are gone
+        gate.acknowledge(
+            sale_id=sale.id,
+            group=drain.GROUP,
+            stream_ids=[known.stream_id for known in taken[:2]],
+            units={item: 4},
+        )
+        assert int(store.client().hget(key(sale.id, "gate"), f"queued:{item}")) == -4

@@ -17,8 +17,8 @@ from flashsale.sales import SaleInfo
 from flashsale.settling import Claim
 from flashsale.tasks import drain_purchases
 from inventory import audit, reservations
+from inventory.batches import BatchOutcome
 from inventory.models import Holding, Reservation, Stock
-from inventory.reservations import BatchOutcome
 from inventory.stock import NotEnoughStock
 from shop.models import User
 from tests.factories import make_draft, make_sale, make_user

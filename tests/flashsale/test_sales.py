@@ -10,9 +10,9 @@ from django.utils import timezone
 from flashsale import sales
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo, Units, count_units
-from inventory import reservations
+from inventory import batches, reservations
+from inventory.batches import BatchClaim
 from inventory.models import Reservation, Stock
-from inventory.reservations import BatchClaim
 from inventory.stock import NotEnoughStock
 from tests.factories import make_draft, make_sale
 
@@ -108,9 +108,7 @@ def held(sale: SaleInfo, count: int) -> list[Reservation]:
     stock_id = sale.items[0].stock_id
     assert stock_id is not None
     claims = [BatchClaim(uuid4(), str(n), 1) for n in range(count)]
-    reservations.reserve_batch(
-        stock_id=stock_id, scope=sale.scope, limit=1, claims=claims, seconds=60
-    )
+    batches.reserve_batch(stock_id=stock_id, scope=sale.scope, limit=1, claims=claims, seconds=60)
     return list(Reservation.objects.order_by("holder"))
 
 

@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import F, Sum
 
-from inventory import reservations, stock
+from inventory import batches, reservations, stock
+from inventory.batches import BatchClaim, BatchOutcome
 from inventory.models import Holding, Reservation, Stock, StockMovement
-from inventory.reservations import BatchClaim, BatchOutcome, Held, Short, Shortage, Want
+from inventory.reservations import Held, Short, Shortage, Want
 
 pytestmark = pytest.mark.django_db
 State = Reservation.State
@@ -157,7 +158,7 @@ def claims(*holders: str, quantity: int = 1) -> list[BatchClaim]:
 
 def settle(batch: Sequence[BatchClaim], *, limit: int = 1) -> list[BatchOutcome]:
     row = Stock.objects.get(pool="sale:1")
-    outcomes = reservations.reserve_batch(
+    outcomes = batches.reserve_batch(
         stock_id=row.pk, scope="sale:1", limit=limit, claims=batch, seconds=60
     )
     return [outcomes[claim.key] for claim in batch]

@@ -39,12 +39,10 @@ def _both(work: Work, *targets: str) -> list[Point]:
 
 
 SETTLING = [
-    "inventory.reservations:expire",
     "flashsale.settling:_insert_purchases",
     "inventory.holdings:count",
-    "inventory.reservations:allocate",
-    "inventory.reservations:_insert_holds",
-    "inventory.reservations:_record",
+    "inventory.batches:allocate",
+    "inventory.batches:_insert_holds",
 ]
 GIVING_BACK = [
     "inventory.reservations:_set_state",
@@ -55,7 +53,7 @@ GIVING_BACK = [
 POINTS = [
     *_both("claim", "flashsale.gate:claim"),
     *_both("batch", *SETTLING, "flashsale.settling:settle", "flashsale.gate:acknowledge"),
-    *_both("at once", *SETTLING[1:]),
+    *_both("at once", *SETTLING),
     *_both("let go", *GIVING_BACK, "flashsale.gate:sync"),
     *_both("expire", *GIVING_BACK),
     *_both("pay", "inventory.reservations:_set_state"),

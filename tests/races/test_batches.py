@@ -11,8 +11,8 @@ from django.utils import timezone
 from flashsale import settling
 from flashsale.settling import Claim
 from inventory import holdings, reservations
+from inventory.batches import BatchOutcome
 from inventory.models import Reservation
-from inventory.reservations import BatchOutcome
 from tests.factories import make_sale, make_user
 from tests.faults.proof import Units, proven_units
 from tests.races.moment import at_once

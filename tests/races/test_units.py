@@ -16,8 +16,8 @@ from flashsale.restocking import UnitsChanged, UnitsPromised
 from flashsale.sales import SaleInfo
 from flashsale.settling import Claim
 from inventory import audit, stock
+from inventory.batches import BatchOutcome
 from inventory.models import Stock, StockMovement
-from inventory.reservations import BatchOutcome
 from tests.factories import make_sale, make_user
 from tests.faults.proof import Units, proven_units
 from tests.races.moment import at_once
