@@ -161,8 +161,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "") or (_running.redis_url if _running else "")
 BROKER_URL = os.environ.get("BROKER_URL", "") or REDIS_URL
 CACHE_URL = os.environ.get("CACHE_URL", "") or REDIS_URL
-#: Seconds. The sale's Redis answers within this or is treated as away: a click on Buy then goes to PostgreSQL.
-REDIS_TIMEOUT_SECONDS = 0.5
+#: Seconds. The sale's Redis answers within this or is treated as away.
+REDIS_TIMEOUT_SECONDS = 1.0
+#: Seconds. The same for a click on Buy and its like, which hold a worker meanwhile and then go to PostgreSQL.
+HOT_REDIS_TIMEOUT_SECONDS = 0.25
 
 _CACHE_OPTIONS = {
     "CLIENT_CLASS": "django_redis.client.DefaultClient",

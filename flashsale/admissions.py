@@ -51,7 +51,8 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
         wait = int(where.wait_seconds or RETRY_SECONDS)
         return SentAway(NoEntry.TOO_EARLY, min(max(wait, 1), LONGEST_RETRY_SECONDS))
     ends = now + timedelta(seconds=sale.admission_seconds)
-    outcome, ends_ms = store.script("admit")(
+    outcome, ends_ms = store.run(
+        "admit",
         keys=[key(sale.id, "active"), key(sale.id, "entered"), key(sale.id, "gate")],
         args=[milliseconds(now), milliseconds(ends), str(shopper), sale.admission_cap],
     )

@@ -63,7 +63,8 @@ def claim(
         redis.RedisError: Redis is away, and whether it took the claim is unknown; repeating is safe.
     """
     keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active")]
-    answer, about, ring = store.script("claim")(
+    answer, about, ring = store.run(
+        "claim",
         keys=keys,
         args=[
             milliseconds(now),

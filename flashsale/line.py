@@ -76,14 +76,16 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
         return Joined(ticket=proven, is_new=False)
     if proven is None and sale.queue_mode == QueueMode.DRAW:
         if now < sale.opens_at:
-            is_new = store.script("lobby")(
+            is_new = store.run(
+                "lobby",
                 keys=[key(sale.id, "entrants"), key(sale.id, "seen")],
                 args=[str(shopper), *_seen_bits(shopper)],
             )
             return Joined(ticket=Ticket(number=None), is_new=bool(is_new))
         if _was_in_lobby(sale, shopper):
             return Joined(ticket=Ticket(number=None), is_new=False)
-    number, is_new = store.script("join")(
+    number, is_new = store.run(
+        "join",
         keys=[key(sale.id, "numbers"), key(sale.id, "last")],
         args=[str(shopper), proven.number or 0 if proven else 0],
     )
