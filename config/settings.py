@@ -250,6 +250,9 @@ PURCHASES_PER_SECOND = env_int("PURCHASES_PER_SECOND", 2000)
 #: Seconds after which the claims that a silent worker took are given to another.
 CLAIM_LEASE_SECONDS = env_int("CLAIM_LEASE_SECONDS", 30)
 
+#: Clicks on Buy are answered in front of Django (`flashsale.express`); off: by Django's own route.
+EXPRESS_ROUTE = env_bool("EXPRESS_ROUTE", True)
+
 # Orders and payments
 
 #: Seconds that an order from a cart waits for its payment.

@@ -1,13 +1,11 @@
 """The sale's part of the JSON API. `line/` and the POST routes read neither session nor user row."""
 
 import json
-from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 import redis
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,13 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from flashsale import admissions, buying, line, purchases, sales, tickets
+from flashsale import admissions, clicks, line, purchases, sales, tickets
 from flashsale.admissions import Admitted, NoEntry
-from flashsale.buying import Accepted, Refusal
-from flashsale.limits import BUY_LIMITS, LINE_LIMITS
+from flashsale.clicks import BUSY_RETRY_SECONDS
+from flashsale.limits import LINE_LIMITS, ORDER_LIMITS, count_click
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
-from flashsale.sales import Phase, SaleInfo
+from flashsale.sales import SaleInfo
 from flashsale.serializers import (
     AcceptedSerializer,
     AdmissionSerializer,
@@ -37,16 +35,13 @@ from flashsale.serializers import (
 )
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_unsettled
-from flashsale.tasks import ring
-from flashsale.views import REFUSAL_STATUS, REFUSALS, keep_admission, ticket_of
+from flashsale.views import admission_cookie, keep_admission, ticket_of
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
 from shop.problems import Problem
 from shop.ratelimits import Limit, enforce
 
 VISIBLE = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
-#: Seconds after which a client that met a busy moment may try again.
-BUSY_RETRY_SECONDS = 1
 
 
 class SaleList(ListAPIView[Sale]):
@@ -195,8 +190,6 @@ class AdmissionView(ShopperView):
 
 
 class BuyView(ShopperView):
-    limits = BUY_LIMITS
-
     @extend_schema(
         request=BuySerializer,
         responses={202: AcceptedSerializer},
@@ -210,40 +203,25 @@ class BuyView(ShopperView):
     )
     def post(self, request: Request, slug: str) -> Response:
         """Claim units. 202: queued; ask `url` what became of it. 409: a definite no."""
+        count_click(request._request, shopper=self.shopper)
         sale = _sale_or_404(slug)
-        now = timezone.now()
         form = BuySerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        if sale.has_line and sales.phase_by_clock(sale, now=now) is Phase.OPEN:
-            brought = form.validated_data.get("admission") or request.COOKIES.get(
-                f"admission-{sale.id}", ""
-            )
-            _check_admission(brought, sale, self.shopper, now)
-        result = buying.buy(
+        reply = clicks.take(
             sale=sale,
             shopper=self.shopper,
+            admission=form.validated_data.get("admission")
+            or request.COOKIES.get(admission_cookie(sale), ""),
             item=form.validated_data["item"],
             quantity=form.validated_data["quantity"],
             attempt=_attempt(request),
-            now=now,
+            now=timezone.now(),
         )
-        if isinstance(result, Accepted):
-            if result.ring:
-                ring(sale.id)
-            url = reverse("api:purchase", args=[result.purchase])
-            answer = {"id": result.purchase, "state": result.state, "url": url}
-            return Response(answer, status=202, headers={"Location": url})
-        if result.reason is Refusal.BUSY:
-            raise _busy()
-        if result.reason is Refusal.NO_ADMISSION:
-            raise _no_admission()
-        _, text = REFUSALS[result.reason]
-        status = REFUSAL_STATUS.get(result.reason, 409)
-        raise Problem(
-            status=status,
-            code=result.reason,
-            detail=text,
-            purchase=result.purchase and str(result.purchase),
+        return Response(
+            reply.document,
+            status=reply.status,
+            headers=reply.headers,
+            content_type=reply.content_type,
         )
 
 
@@ -273,7 +251,7 @@ class PurchaseDetail(ShopperView):
 
 
 class OrderView(ShopperView):
-    limits = BUY_LIMITS
+    limits = ORDER_LIMITS
 
     @extend_schema(request=PlaceOrderSerializer, responses={201: OrderSerializer})
     def post(self, request: Request, purchase_id: UUID) -> Response:
@@ -337,21 +315,6 @@ def _read_ticket(value: str, sale: SaleInfo, shopper: UUID) -> tickets.Ticket:
             code="ticket_not_valid",
             detail="This ticket is not yours, or not for this sale.",
         ) from error
-
-
-def _check_admission(value: str, sale: SaleInfo, shopper: UUID, now: datetime) -> None:
-    try:
-        tickets.read_admission(value, sale_id=sale.id, shopper=shopper, now=now)
-    except tickets.NotValid as error:
-        raise _no_admission() from error
-
-
-def _no_admission() -> Problem:
-    return Problem(
-        status=403,
-        code="admission_not_valid",
-        detail="A live admission of your own is needed: trade your ticket for one.",
-    )
 
 
 def _attempt(request: Request) -> str:

@@ -63,6 +63,7 @@ def claim(
         redis.RedisError: Redis is away, and whether it took the claim is unknown; repeating is safe.
     """
     keys = [key(sale_id, name) for name in ("gate", "takers", "claims", "active")]
+    own = str(purchase)
     answer, about, ring = store.run(
         "claim",
         keys=keys,
@@ -71,13 +72,14 @@ def claim(
             str(shopper),
             item,
             quantity,
-            str(purchase),
+            own,
             BELL_MILLISECONDS,
             STALE_SECONDS,
             int(needs_admission),
         ],
     )
-    return Claimed(answer=Answer(answer), purchase=UUID(about) if about else None, ring=bool(ring))
+    about_purchase = purchase if about == own else UUID(about) if about else None
+    return Claimed(answer=Answer(answer), purchase=about_purchase, ring=bool(ring))
 
 
 def hear_bell(sale_id: int) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
@@ -67,7 +68,7 @@ def run(name: str, *, keys: list[str], args: list[Any]) -> Any:
 
 def _ask(connection: Any, *command: Any) -> Any:
     try:
-        connection.send_command(*command, check_health=False)
+        connection.send_packed_command([hiredis.pack_command(command)], check_health=False)
         return connection.read_response()
     except redis.ResponseError:
         raise  # a whole reply was read: the connection is good

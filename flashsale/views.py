@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from flashsale import admissions, buying, line, purchases, shoppers, tickets
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.buying import Accepted, Refusal
-from flashsale.limits import BUY_LIMITS, LINE_LIMITS
+from flashsale.limits import LINE_LIMITS, count_click
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
 from flashsale.sales import Phase, SaleInfo, find
@@ -78,7 +78,7 @@ def _ticket_cookie(sale: SaleInfo) -> str:
     return f"ticket-{sale.id}"
 
 
-def _admission_cookie(sale: SaleInfo) -> str:
+def admission_cookie(sale: SaleInfo) -> str:
     return f"admission-{sale.id}"
 
 
@@ -100,7 +100,7 @@ def _admission_of(
         return None
     try:
         return tickets.read_admission(
-            request.COOKIES.get(_admission_cookie(sale), ""),
+            request.COOKIES.get(admission_cookie(sale), ""),
             sale_id=sale.id,
             shopper=shopper,
             now=now,
@@ -278,7 +278,7 @@ def keep_admission(
 ) -> None:
     """Let the browser keep its admission; the API's answer does so, too."""
     response.set_cookie(
-        _admission_cookie(sale),
+        admission_cookie(sale),
         admitted.admission,
         expires=admitted.expires_at,
         httponly=True,
@@ -298,15 +298,15 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
             messages.info(request, "You have left; your place inside ends by itself.")
     response = _see(reverse("flashsale:sale", args=[slug]))
     response.delete_cookie(_ticket_cookie(sale), samesite="Lax")
-    response.delete_cookie(_admission_cookie(sale), samesite="Lax")
+    response.delete_cookie(admission_cookie(sale), samesite="Lax")
     return response
 
 
-@limited("buy", *BUY_LIMITS)
 @require_POST
 def buy(request: HttpRequest, slug: str) -> HttpResponse:
-    sale = _sale_or_404(slug)
     shopper = shoppers.identify(request)
+    count_click(request, shopper=shopper)
+    sale = _sale_or_404(slug)
     if shopper is None:
         return redirect_to_login(reverse("flashsale:sale", args=[slug]))
     now = timezone.now()
@@ -327,7 +327,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
         return _see(reverse("flashsale:purchase", args=[result.purchase]))
     if result.reason is Refusal.NO_ADMISSION:
         response = _see(reverse("flashsale:line", args=[slug]))
-        response.delete_cookie(_admission_cookie(sale), samesite="Lax")
+        response.delete_cookie(admission_cookie(sale), samesite="Lax")
         messages.info(request, "Your time inside is over. You keep your place in line.")
         return response
     title, text = REFUSALS[result.reason]

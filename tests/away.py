@@ -34,3 +34,5 @@ def redis_away() -> Iterator[None]:
 def _forget_connections() -> None:
     store.client.cache_clear()
     store.script.cache_clear()
+    store._pool.cache_clear()
+    store._held.connection = None

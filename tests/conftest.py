@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from flashsale import breaker, sales, soldout
+from flashsale import breaker, limits, sales, shoppers, soldout
 from tests.stack import Stack, running_stack
 
 
@@ -29,10 +29,12 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def empty_redis(request: pytest.FixtureRequest) -> None:
-    """Redis starts empty, and nothing that this process remembers of a sale outlives its test."""
+    """Redis starts empty, and nothing that this process remembers outlives its test."""
     sales.forget_copies()
     soldout.forget_all()
     breaker.redis.worked()
+    limits.forget_clicks()
+    shoppers.forget_tokens()
     if "stack" not in request.fixturenames:
         for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:
             with redis.Redis.from_url(url) as client:
@@ -45,12 +47,16 @@ def files_of_this_test(tmp_path_factory: pytest.TempPathFactory, settings: objec
 
 
 @pytest.fixture(scope="module")
-def stack(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Stack]:
     """A running shop: web server, worker and beat on this process's test databases.
 
-    The tests of a module share it and make rows of their own; the database is emptied when it stops.
+    The tests of a module share it and make rows of their own; the database is emptied when it stops. Its parameter,
+    where a module gives one, is what the environment says besides.
     """
-    with django_db_blocker.unblock(), running_stack() as stack:
+    environment: dict[str, str] = getattr(request, "param", {})
+    with django_db_blocker.unblock(), running_stack(environment) as stack:
         yield stack
 
 

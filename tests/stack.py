@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dj_database_url
 import httpx
+import pytest
 import redis
 from django.conf import settings
 from django.core.management import call_command
@@ -78,8 +79,18 @@ class Stack:
         return (self.directory / f"{name}.log").read_text(errors="replace")
 
 
+#: For the modules whose clicks on Buy are to go both ways: in front of Django, and through it.
+BOTH_WAYS = pytest.mark.parametrize(
+    "stack",
+    [{"EXPRESS_ROUTE": "true"}, {"EXPRESS_ROUTE": "false"}],
+    ids=["express", "django"],
+    indirect=True,
+    scope="module",
+)
+
+
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(environment: dict[str, str]) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="holdfast-stack-") as directory:
         for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:
             with redis.Redis.from_url(url) as client:
@@ -94,7 +105,8 @@ def running_stack() -> Iterator[Stack]:
                 "PYTHONUNBUFFERED": "1",
                 "MEDIA_ROOT": str(Path(directory) / "media"),
                 "EMAIL_FILE_PATH": str(Path(directory) / "mail"),
-            },
+            }
+            | environment,
         )
         try:
             stack.start_worker()

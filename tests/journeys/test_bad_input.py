@@ -8,8 +8,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import redis
-from django.conf import settings
 from django.utils import timezone
 
 from flashsale import sales, store, tickets
@@ -25,7 +23,17 @@ from tests.factories import make_draft, make_sale, make_user
 from tests.journeys.person import Person
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.xdist_group("journeys-bad-input")]
+# One shopper makes all of these attempts, and the limits on them are tested elsewhere.
+pytestmark = [
+    pytest.mark.xdist_group("journeys-bad-input"),
+    pytest.mark.parametrize(
+        "stack",
+        [{"EXPRESS_ROUTE": way, "RATELIMIT_ENABLE": "false"} for way in ("true", "false")],
+        ids=["express", "django"],
+        indirect=True,
+        scope="module",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -63,13 +71,6 @@ def count() -> Counters:
             for sale in Sale.objects.values_list("pk", flat=True)
         ),
     )
-
-
-@pytest.fixture(autouse=True)
-def attempts_start_at_nought(stack: Stack) -> None:
-    """The limits on attempts are tested elsewhere; one shopper makes all of these."""
-    with redis.Redis.from_url(settings.CACHE_URL) as cache:
-        cache.flushdb()
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,8 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 def buy(client: Client, sale: str, body: object) -> httpx.Response:
-    return client.http.post(f"sales/{sale}/purchases/", json=body)
+    headers = {"Idempotency-Key": str(uuid4())}
+    return client.http.post(f"sales/{sale}/purchases/", json=body, headers=headers)
 
 
 @pytest.mark.parametrize("path", ["ticket", "admission", "purchases"])

@@ -1,0 +1,97 @@
+"""A click on Buy as the JSON API takes and answers it, the same over Django and over the express way."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from flashsale import buying, tickets
+from flashsale.buying import Accepted, Refusal, Refused
+from flashsale.sales import Phase, SaleInfo, phase_by_clock
+from flashsale.tasks import ring
+from flashsale.views import REFUSAL_STATUS, REFUSALS
+from shop import problems
+
+#: Seconds after which a client that met a busy moment may try again.
+BUSY_RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets: `document` is JSON, and a problem document from status 400 on."""
+
+    status: int
+    document: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return "application/json" if self.status < 400 else problems.CONTENT_TYPE
+
+
+def take(
+    *,
+    sale: SaleInfo,
+    shopper: UUID,
+    admission: str,
+    item: int,
+    quantity: int,
+    attempt: str,
+    now: datetime,
+) -> Reply:
+    """Claim units for a shopper who shows an admission, ask for a drain, and say what came of it."""
+    needs_admission = sale.has_line and phase_by_clock(sale, now=now) is Phase.OPEN
+    if needs_admission and not _is_good(admission, sale, shopper, now):
+        return reply(Refused(Refusal.NO_ADMISSION))
+    result = buying.buy(
+        sale=sale, shopper=shopper, item=item, quantity=quantity, attempt=attempt, now=now
+    )
+    if isinstance(result, Accepted) and result.ring:
+        ring(sale.id)
+    return reply(result)
+
+
+def reply(result: Accepted | Refused) -> Reply:
+    """202 with the purchase, or a problem that says why not."""
+    if isinstance(result, Accepted):
+        purchase = str(result.purchase)
+        url = purchase.join(_around_purchase())
+        document = {"id": purchase, "state": result.state, "url": url}
+        return Reply(202, document, {"Location": url})
+    if result.reason is Refusal.NO_ADMISSION:
+        detail = "A live admission of your own is needed: trade your ticket for one."
+        return refusal(403, "admission_not_valid", detail)
+    _, detail = REFUSALS[result.reason]
+    if result.reason is Refusal.BUSY:
+        return refusal(503, result.reason, detail, retry_after=BUSY_RETRY_SECONDS)
+    own = result.purchase and str(result.purchase)
+    status = REFUSAL_STATUS.get(result.reason, 409)
+    return refusal(status, result.reason, detail, purchase=own)
+
+
+def refusal(
+    status: int, code: str, detail: str, *, retry_after: int | None = None, **more: Any
+) -> Reply:
+    """A problem document; `retry_after` in seconds becomes the header."""
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Reply(
+        status, problems.document(status=status, code=code, detail=detail, **more), headers
+    )
+
+
+def _is_good(admission: str, sale: SaleInfo, shopper: UUID, now: datetime) -> bool:
+    try:
+        tickets.read_admission(admission, sale_id=sale.id, shopper=shopper, now=now)
+    except tickets.NotValid:
+        return False
+    return True
+
+
+@cache
+def _around_purchase() -> list[str]:
+    """What stands before and after the id in a purchase's address; to look it up costs more than a signature."""
+    any_id = UUID(int=0)
+    return reverse("api:purchase", args=[any_id]).split(str(any_id))
