@@ -1,0 +1,20 @@
+"""The shop as its own entry point serves it, and beside it, in the same process, Django without middleware."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
+
+from config.wsgi import application as shop
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+with override_settings(MIDDLEWARE=[]):
+    bare = WSGIHandler()
+
+
+def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    serve = bare if environ["PATH_INFO"] == "/bench/bare/" else shop
+    return serve(environ, start_response)
