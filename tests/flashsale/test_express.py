@@ -19,12 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from flashsale import express, gate, purchases, shedding, shoppers, store, tickets
+from flashsale import buying, express, gate, purchases, shedding, shoppers, store, tickets
 from flashsale.buying import Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import LoadLevel, Sale
 from flashsale.sales import SaleInfo
-from flashsale.tasks import drain_purchases
 from shop.models import User
 from tests.factories import make_sale, make_user
 from tests.over_wsgi import client_of, serve
@@ -48,7 +47,7 @@ def way(request: pytest.FixtureRequest) -> str:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sales for which a drain was asked for."""
     rung: list[int] = []
-    monkeypatch.setattr(drain_purchases, "delay", rung.append)
+    monkeypatch.setattr("flashsale.clicks.ring", rung.append)
     return rung
 
 
@@ -192,7 +191,7 @@ def test_where_there_is_a_line_an_admission_of_ones_own_is_needed(client: httpx.
 
 
 @BOTH_WAYS
-def test_with_redis_away_the_answer_is_busy(
+def test_with_redis_away_the_unit_is_held_in_postgresql_at_once(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale = open_sale()
@@ -202,6 +201,15 @@ def test_with_redis_away_the_answer_is_busy(
 
     monkeypatch.setattr(gate, "claim", away)
     answer = click(client, sale, by_cookie(make_user().shopper_id))
+    assert (answer.status_code, answer.json()["state"]) == (202, "held")
+
+
+@BOTH_WAYS
+def test_when_nobody_can_take_the_claim_the_answer_is_busy(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buying, "buy", lambda **click: Refused(Refusal.BUSY))
+    answer = click(client, open_sale(), by_cookie(make_user().shopper_id))
     assert problem(answer) == (503, "busy")
     assert answer.headers["Retry-After"] == "1"
 
@@ -519,7 +527,7 @@ def test_what_fails_after_the_claim_is_asked_of_django_and_stays_one_purchase(
         calls.append(sale_id)
         raise OSError("the broker is away")
 
-    monkeypatch.setattr(drain_purchases, "delay", fails_once)
+    monkeypatch.setattr("flashsale.clicks.ring", fails_once)
     with client_of(serve(express=True)) as client:
         answer = click(client, sale, by_cookie(make_user().shopper_id))
     assert answer.status_code == 202

@@ -138,7 +138,12 @@ def _change_script(patch: pytest.MonkeyPatch, name: str, guard: str, instead: st
     assert guard in source
     (changed / f"{name}.lua").write_text(source.replace(guard, instead))
     patch.setattr(store, "SCRIPTS", changed)
-    store.script.cache_clear()
+    forget_scripts()
+
+
+def forget_scripts() -> None:
+    for known in (store.script, store._source, store._digest):
+        known.cache_clear()
 
 
 def believe_that_a_unit_is_there(patch: pytest.MonkeyPatch) -> None:
@@ -256,7 +261,7 @@ def test_control_without_a_guard_the_machine_goes_red(
         with pytest.raises((AssertionError, IntegrityError), match=noticed):
             play(steps)
     finally:
-        store.script.cache_clear()
+        forget_scripts()
 
 
 def test_control_a_run_by_chance_finds_a_missing_guard(monkeypatch: pytest.MonkeyPatch) -> None:
