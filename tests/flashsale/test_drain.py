@@ -1,10 +1,12 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from pytest_django import DjangoAssertNumQueries
 
 from flashsale import drain, gate, settling, store, tasks
 from flashsale.drain import Drained
@@ -208,3 +210,49 @@ def test_with_the_broker_away_nobody_waits_for_the_doorbell(
     monkeypatch.setattr(tasks.drain_purchases, "apply_async", away)
     tasks.ring(7)
     assert "the queue of sale 7 is drained by the next beat" in caplog.text
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_a_batch_costs_four_statements_however_large_it_is(
+    size: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    sale = open_sale(units=9)
+    batch = [
+        Claim(uuid4(), make_user().shopper_id, sale.items[0].id, 1, timezone.now())
+        for _ in range(size)
+    ]
+    with django_assert_num_queries(6):  # and the beginning and end of what is a savepoint in a test
+        assert set(settling.settle(sale, batch).values()) == {"held"}
+
+
+def test_a_batch_that_refuses_nobody_leaves_dead_holds_to_the_tidier() -> None:
+    sale = open_sale(units=2)
+    dead = claim(sale, make_user())
+    drain.drain(sale, consumer="w1")
+    Reservation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    claim(sale, make_user())
+    assert drain.drain(sale, consumer="w1").held == 1
+    assert Reservation.objects.get(pk=dead).state == "held"
+
+
+def test_a_dead_hold_of_a_shopper_at_the_limit_makes_room_for_the_same_shopper() -> None:
+    sale, user = open_sale(units=2), make_user()
+    dead = Claim(uuid4(), user.shopper_id, sale.items[0].id, 1, timezone.now())
+    settling.settle(sale, [dead])
+    Reservation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    again = replace(dead, purchase=uuid4())
+    assert settling.settle(sale, [again]) == {again.purchase: "held"}
+    assert Holding.objects.get().units == 1
+
+
+def test_the_moment_of_the_click_is_kept_to_the_microsecond() -> None:
+    sale = open_sale(units=9)
+    moments = [
+        datetime(2026, 11, 27, 9, 59, 59, part, tzinfo=UTC) for part in (0, 1, 499_999, 999_999)
+    ]
+    batch = [
+        Claim(uuid4(), make_user().shopper_id, sale.items[0].id, 1, moment) for moment in moments
+    ]
+    settling.settle(sale, batch)
+    known = Purchase.objects.in_bulk([one.purchase for one in batch])
+    assert [known[one.purchase].claimed_at for one in batch] == moments
