@@ -5,40 +5,24 @@ nothing a process remembers of somebody helps. Nobody drains meanwhile; the empt
 """
 
 import json
-import statistics
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.middleware.csrf import _get_new_csrf_string
 from django.utils import timezone
 
-from bench import http
-from flashsale import gate, sales, shoppers, store, tickets
+from bench import http, stage
+from bench.figures import Figure, ratio, take_turns
+from bench.size import Size
+from flashsale import gate, shoppers, store, tickets
 from flashsale.keys import key
-from flashsale.models import Sale, SaleItem
 from flashsale.sales import SaleInfo
-from inventory import stock
-from shop.models import Category, Product, Variant
-
-#: Name of the ratio, the side it is over, target; the honest one is the first, over a view without middleware.
-RATIOS = (
-    ("buy_vs_bare_view", "buy_express", "empty_view_without_middleware", 1.0),
-    ("buy_vs_view_with_middleware", "buy_express", "empty_view_with_middleware", None),
-    ("buy_django_vs_bare_view", "buy_django", "empty_view_without_middleware", None),
-)
 
 
-def measure(*, clicks: int, count: int = 5) -> dict[str, dict[str, Any]]:
-    """The rows of the summary.
-
-    Args:
-        clicks: requests a round of each side.
-        count: rounds.
-    """
+def measure(size: Size) -> dict[str, Figure]:
+    """The honest ratio is the first, over a view without any middleware."""
+    clicks = size.clicks
     with ExitStack() as stack:
         # Every shopper has an address of their own, as behind a proxy.
         express, django = (
@@ -47,7 +31,7 @@ def measure(*, clicks: int, count: int = 5) -> dict[str, dict[str, Any]]:
             )
             for switch in ("true", "false")
         )
-        sides: dict[str, Callable[[], float]] = {
+        sides = {
             "buy_express": lambda: _buy(express, clicks),
             "empty_view_without_middleware": lambda: _look(express, "/bench/bare/", clicks),
             "buy_django": lambda: _buy(django, clicks // 2),
@@ -55,19 +39,12 @@ def measure(*, clicks: int, count: int = 5) -> dict[str, dict[str, Any]]:
         }
         for side in sides.values():
             side()  # warms the workers
-        figures: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(count):
-            for name, side in sides.items():
-                figures[name].append(round(side(), 1))
+        figures = take_turns(sides, rounds=size.rounds)
+    bare = "empty_view_without_middleware"
     return {
-        name: {
-            "value": round(statistics.median(figures[side]) / statistics.median(figures[over]), 2),
-            "unit": "ratio",
-            "target": target,
-            "at_least": True,
-            "sides": {side: figures[side], over: figures[over]},
-        }
-        for name, side, over, target in RATIOS
+        "buy_vs_bare_view": ratio(figures, "buy_express", bare, target=1.0),
+        "buy_vs_view_with_middleware": ratio(figures, "buy_express", "empty_view_with_middleware"),
+        "buy_django_vs_bare_view": ratio(figures, "buy_django", bare),
     }
 
 
@@ -79,7 +56,8 @@ def _look(port: int, path: str, count: int) -> float:
 
 
 def _buy(port: int, count: int) -> float:
-    sale = _open_sale(units=count)
+    stage.end_sales()
+    sale = stage.open_sale(units=count, has_line=True)
     buyers = [uuid4() for _ in range(count)]
     ends = timezone.now() + timedelta(minutes=5)
     active = {str(shopper): gate.milliseconds(ends) for shopper in buyers}
@@ -114,27 +92,3 @@ def _click(port: int, sale: SaleInfo, shopper: UUID, number: int) -> bytes:
             body,
         ]
     ).encode()
-
-
-def _open_sale(*, units: int) -> SaleInfo:
-    """A sale of its own for every round, with a line whose shoppers are all inside."""
-    name = f"bench-{uuid4().hex[:12]}"
-    category, _ = Category.objects.get_or_create(slug="bench", defaults={"name": "Bench"})
-    product = Product.objects.create(category=category, name=name, slug=name, summary=name)
-    variant = Variant.objects.create(product=product, sku=name.upper(), price=Decimal("10.00"))
-    stock.receive(sku=variant.sku, quantity=units)
-    now = timezone.now()
-    sale = Sale.objects.create(
-        name=name,
-        slug=name,
-        lobby_opens_at=now,
-        opens_at=now,
-        closes_at=now + timedelta(hours=1),
-        queue_mode=Sale.QueueMode.FIRST_COME,
-        admission_cap=units,
-    )
-    SaleItem.objects.create(sale=sale, variant=variant, price=Decimal("9.00"), units=units)
-    sales.schedule(sale)
-    info = sales.describe(sale)
-    gate.sync(info, now=timezone.now())
-    return info

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from os import cpu_count, getloadavg
 from pathlib import Path
@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench import (
+    buy,
     crowd,
     drains,
     latency,
@@ -33,9 +34,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "pictures"
 
-#: What is measured besides the engine: functions that take the size and return figures by their names.
-OTHERS: tuple[Callable[[Size], Mapping[str, Figure]], ...] = ()
-
 
 def everything(size: Size) -> int:
     call_command("migrate", verbosity=0)
@@ -52,8 +50,7 @@ def everything(size: Size) -> int:
         synced = scripts.time_sync(size)
         summary |= _said("memory", memory.measure(size))
         summary |= _said("Buy to held", latency.measure(size))
-        for measure in OTHERS:
-            summary |= _said(measure.__module__, measure(size))
+        summary |= _said("Buy against an empty view", buy.measure(size))
         summary |= _said("rows", rows.measure(size))
         tables = {
             "machine": _machine(load),

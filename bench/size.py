@@ -27,6 +27,8 @@ class Size:
     queue_lengths: tuple[int, ...]
     #: Seconds of twenty clicks on Buy a second.
     click_seconds: int
+    #: Clicks on Buy of one round over HTTP, as fast as they are answered.
+    clicks: int
     #: Rows in reservations and in movements, at the most.
     rows: int
 
@@ -44,6 +46,7 @@ FULL = Size(
     batch_sizes=(25, 50, 100, 250, 500, 1000),
     queue_lengths=(100, 1000, 10_000, 100_000),
     click_seconds=20,
+    clicks=10_000,
     rows=10_000_000,
 )
 QUICK = Size(
@@ -59,6 +62,7 @@ QUICK = Size(
     batch_sizes=(25, 100, 250, 1000),
     queue_lengths=(100, 1000, 10_000),
     click_seconds=6,
+    clicks=3000,
     rows=1_000_000,
 )
 

@@ -32,8 +32,10 @@ def shoppers() -> list[UUID]:
     return list(User.objects.order_by("pk").values_list("shopper_id", flat=True))
 
 
-def open_sale(*, units: int, strategy: Sale.Strategy = Sale.Strategy.REDIS) -> SaleInfo:
-    """A sale without a line that is open, and whose gate is set."""
+def open_sale(
+    *, units: int, strategy: Sale.Strategy = Sale.Strategy.REDIS, has_line: bool = False
+) -> SaleInfo:
+    """A sale that is open, and whose gate is set; with a line, everybody fits inside."""
     name = f"bench-{next(_numbers)}"
     category, _ = Category.objects.get_or_create(slug="bench", defaults={"name": "Bench"})
     product = Product.objects.create(category=category, name=name, slug=name, summary=name)
@@ -46,7 +48,8 @@ def open_sale(*, units: int, strategy: Sale.Strategy = Sale.Strategy.REDIS) -> S
         lobby_opens_at=now,
         opens_at=now,
         closes_at=now + timedelta(hours=6),
-        queue_mode=Sale.QueueMode.NONE,
+        queue_mode=Sale.QueueMode.FIRST_COME if has_line else Sale.QueueMode.NONE,
+        admission_cap=units,
         strategy=strategy,
         hold_seconds=3600,
     )
