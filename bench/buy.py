@@ -5,6 +5,7 @@ nothing a process remembers of somebody helps. Nobody drains meanwhile; the empt
 """
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -31,7 +32,7 @@ def measure(size: Size) -> dict[str, Figure]:
             )
             for switch in ("true", "false")
         )
-        sides = {
+        sides: dict[str, Callable[[], float]] = {
             "buy_express": lambda: _buy(express, clicks),
             "empty_view_without_middleware": lambda: _look(express, "/bench/bare/", clicks),
             "buy_django": lambda: _buy(django, clicks // 2),
