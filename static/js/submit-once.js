@@ -15,7 +15,7 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => release(form), PATIENCE_MS);
 });
 
-function release(form) {
+export function release(form) {
   delete form.dataset.busy;
   form.removeAttribute("aria-busy");
 }

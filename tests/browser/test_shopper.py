@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Request, Route, expect
 
 from flashsale.models import Purchase, Sale
 from inventory.models import Stock
@@ -124,6 +124,7 @@ def test_a_hold_that_runs_out_is_told_by_the_page_itself(open_page: OpenPage) ->
 
 
 def test_a_second_window_sees_the_purchase_and_is_refused_another(open_page: OpenPage) -> None:
+    """The refusal is told in place, with the way to what the shopper has."""
     sale = make_sale(units=5)
     page = open_page(viewport={"width": 1280, "height": 800})
     sign_in(page, make_user().email, then=f"/sales/{sale.slug}/")
@@ -132,7 +133,98 @@ def test_a_second_window_sees_the_purchase_and_is_refused_another(open_page: Ope
     page.get_by_role("button", name="Buy for €60.00").click()
     expect(heading(page)).to_have_text("It is held for you")
     second.get_by_role("button", name="Buy for €60.00").click()
-    expect(heading(second)).to_have_text("You have your share already")
+    refusal = second.get_by_role("alert")
+    expect(refusal).to_contain_text("You were not charged.")
+    expect(refusal).to_contain_text("you have reached it")
+    assert second.url.endswith(f"/sales/{sale.slug}/")
     second.get_by_role("link", name="See what you have").click()
     second.wait_for_url(page.url)
     assert Purchase.objects.filter(sale_id=sale.id).count() == 1
+
+
+def test_buying_goes_over_the_api_and_a_double_click_is_one_purchase(open_page: OpenPage) -> None:
+    sale = make_sale(units=5, limit_per_shopper=2)
+    page = open_page()
+    sign_in(page, make_user().email, then=f"/sales/{sale.slug}/")
+    posted: list[str] = []
+
+    def listen(request: Request) -> None:
+        if request.method == "POST":
+            posted.append(request.url)
+
+    page.on("request", listen)
+    page.get_by_role("button", name="Buy for €60.00").dblclick()
+    expect(heading(page)).to_have_text("It is held for you")
+    assert [url.partition("/api/")[2] for url in posted] == [f"v1/sales/{sale.slug}/purchases/"]
+    assert Purchase.objects.filter(sale_id=sale.id).count() == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_without_an_answer_the_form_is_sent_and_it_stays_one_purchase(
+    open_page: OpenPage, when: str
+) -> None:
+    """The network fails before the call reaches the shop, or its answer is lost on the way back."""
+    sale = make_sale(units=5, limit_per_shopper=2)
+    page = open_page()
+    sign_in(page, make_user().email, then=f"/sales/{sale.slug}/")
+    reached: list[int] = []
+
+    def lose(route: Route) -> None:
+        if when == "after":
+            reached.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/api/v1/sales/*/purchases/", lose)
+    page.get_by_role("button", name="Buy for €60.00").click()
+    expect(heading(page)).to_have_text("It is held for you")
+    assert reached == ([202] if when == "after" else [])
+    assert Purchase.objects.filter(sale_id=sale.id).count() == 1
+    assert Stock.objects.get(pool=sale.scope).allocated == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "link"),
+    [
+        ((409, "sold_out", "Every unit is taken."), "Every unit is taken.", "Stay in line"),
+        ((409, "not_open", "Come back."), "Come back.", "See how the sale stands now"),
+        ((403, "admission_not_valid", "Not live."), "Not live.", "Your time inside is over"),
+        ((503, "busy", "Please try again."), "press Buy once more", None),
+        ((429, "too_many_requests", "In 9 seconds."), "In 9 seconds.", None),
+    ],
+)
+def test_a_refusal_is_told_in_place_with_what_to_do(
+    open_page: OpenPage, answer: tuple[int, str, str], told: str, link: str | None
+) -> None:
+    sale = make_sale(units=2, queue_mode=Sale.QueueMode.FIRST_COME)
+    page = open_page()
+    sign_in(page, make_user().email, then=f"/sales/{sale.slug}/")
+    page.get_by_role("button", name="Join the line").click()
+    page.wait_for_url(f"/sales/{sale.slug}/")
+    status, code, detail = answer
+    document = {"status": status, "code": code, "detail": detail}
+    page.route(
+        "**/api/v1/sales/*/purchases/",
+        lambda route: route.fulfill(status=status, json=document),
+    )
+    button = page.get_by_role("button", name="Buy for €60.00")
+    button.click()
+    refusal = page.get_by_role("alert")
+    expect(refusal).to_contain_text(told)
+    links = [found.inner_text() for found in refusal.get_by_role("link").all()]
+    assert any(link in text for text in links) if link else links == []
+    expect(button).to_be_focused()
+    page.unroute("**/api/v1/sales/*/purchases/")
+    button.click()  # and the form can be used again
+    expect(heading(page)).to_have_text("It is held for you")
+    assert Purchase.objects.filter(sale_id=sale.id).count() == 1
+
+
+def test_somebody_who_signed_out_elsewhere_is_sent_to_sign_in(open_page: OpenPage) -> None:
+    sale = make_sale(units=2)
+    page = open_page()
+    sign_in(page, make_user().email, then=f"/sales/{sale.slug}/")
+    for name in ("sessionid", "shopper"):
+        page.context.clear_cookies(name=name)
+    page.get_by_role("button", name="Buy for €60.00").click()
+    page.wait_for_url("**/accounts/login/**")
+    assert not Purchase.objects.filter(sale_id=sale.id).exists()
