@@ -43,8 +43,8 @@ BARE = (
     """,
     """
     INSERT INTO inventory_stockmovement
-        (stock_id, kind, on_hand_change, allocated_change, reservations, reason)
-    VALUES (%(stock)s, 'allocate', 0, %(number)s, %(number)s, '')
+        (stock_id, kind, on_hand_change, allocated_change, reservations, reason, actor)
+    VALUES (%(stock)s, 'allocate', 0, %(number)s, %(number)s, '', '')
     """,
 )
 

@@ -37,8 +37,8 @@ RESERVATIONS = """
 """
 MOVEMENTS = """
     INSERT INTO inventory_stockmovement
-        (stock_id, kind, on_hand_change, allocated_change, reservations, reason)
-    SELECT stock.id, 'allocate', 0, 1, 1, ''
+        (stock_id, kind, on_hand_change, allocated_change, reservations, reason, actor)
+    SELECT stock.id, 'allocate', 0, 1, 1, '', ''
     FROM inventory_stock stock, generate_series(1, %(size)s) AS number
     WHERE stock.sku LIKE 'PAST-%%'
 """
