@@ -1,6 +1,6 @@
 """Names of a sale's keys in Redis. One hash tag a sale, so that they share a slot of Redis Cluster.
 
-When Redis is away: claims and admissions answer "busy"; the line document stands still; nothing is lost,
+When Redis is away: claims go to PostgreSQL, admissions answer "busy", the line document stands still; nothing is lost,
 because `gate.sync` and `line.renew` rebuild it from PostgreSQL and the signed tickets.
 """
 
