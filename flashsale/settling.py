@@ -23,6 +23,8 @@ from inventory.batches import BatchClaim, BatchOutcome
 log = logging.getLogger(__name__)
 
 #: One row a claim of a live account, as if each were held. What was decided before keeps its row and is not returned.
+#: ON CONFLICT names no column: two of one id meet in the reservation's unique index as well as in the primary key, and
+#: an index that is not asked for conflicts raises (or deadlocks) instead.
 #: OFFSET 0 keeps the planner from reading a small table of accounts whole, which takes longer than all the rest.
 INSERT_PURCHASES = """
     INSERT INTO flashsale_purchase
@@ -37,7 +39,7 @@ INSERT_PURCHASES = """
         SELECT FROM shop_user WHERE shopper_id = claim.shopper AND is_active OFFSET 0
     ) AS account
     ORDER BY claim.id
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING id
 """
 

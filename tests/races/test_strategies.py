@@ -6,16 +6,17 @@ from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from flashsale import buying, drain, settling
 from flashsale.buying import Accepted, Refusal
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
+from flashsale.settling import Claim
 from inventory import allocation, holdings
 from inventory.models import Holding, Stock
 from shop.models import User
@@ -96,6 +97,53 @@ def test_a_sale_that_changes_over_in_the_middle_sells_each_unit_once() -> None:
 
 def make_sale_s_copy(sale: SaleInfo, strategy: str) -> SaleInfo:
     return replace(sale, strategy=strategy)
+
+
+def errors_of_many_double_clicks(sale: SaleInfo, user: User, *, most: int) -> Counter[str]:
+    """Insert `most` purchases, each from six connections at the same moment; stop after the first error."""
+    together, errors = Barrier(6), Counter[str]()
+    purchases = [uuid4() for _ in range(most)]
+
+    def insert(purchase: UUID) -> None:
+        claim = Claim(
+            purchase=purchase,
+            shopper=user.shopper_id,
+            item=sale.items[0].id,
+            quantity=1,
+            claimed_at=timezone.now(),
+        )
+        with transaction.atomic():
+            settling._insert_purchases(sale, [claim])
+            Purchase.objects.filter(pk=purchase).update(reservation=None)
+
+    def insert_all() -> None:
+        for purchase in purchases:
+            try:
+                insert(purchase)
+            except (IntegrityError, OperationalError) as error:
+                errors[type(error).__name__] += 1
+            together.wait(timeout=30)
+            if errors:
+                return
+            together.wait(timeout=30)
+
+    at_once(*[insert_all] * together.parties)
+    return errors
+
+
+def test_a_double_click_meets_no_error_in_any_index() -> None:
+    sale, user = make_sale(units=9, strategy="lock"), make_user()
+    assert not errors_of_many_double_clicks(sale, user, most=200)
+    assert Purchase.objects.count() == 200
+
+
+def test_control_a_conflict_asked_for_in_the_primary_key_alone_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_one = settling.INSERT_PURCHASES.replace("ON CONFLICT", "ON CONFLICT (id)")
+    monkeypatch.setattr(settling, "INSERT_PURCHASES", of_one)
+    sale, user = make_sale(units=9, strategy="lock"), make_user()
+    assert errors_of_many_double_clicks(sale, user, most=2000)
 
 
 # Controls: the same two clicks, with the guard off
