@@ -13,10 +13,14 @@ def array(values: Iterable[object]) -> str:
     It takes its time for a UUID or a moment: give those as `hex` and `timestamp()`. Every element is quoted, as the
     manual's chapter on array input says (8.15.6).
     """
-    return "{" + ",".join([_quoted(str(value)) for value in values]) + "}"
+    texts = list(map(str, values))
+    if not texts:
+        return "{}"
+    inside = '","'.join(texts)
+    if "\\" in inside or inside.count('"') > 2 * (len(texts) - 1):
+        inside = '","'.join(map(_escaped, texts))
+    return f'{{"{inside}"}}'
 
 
-def _quoted(text: str) -> str:
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
