@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from flashsale import admissions, clicks, line, purchases, sales, tickets
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.clicks import BUSY_RETRY_SECONDS
+from flashsale.cookies import admission_cookie, keep_admission, ticket_of
 from flashsale.limits import LINE_LIMITS, ORDER_LIMITS, count_click
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
@@ -35,7 +36,6 @@ from flashsale.serializers import (
 )
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_unsettled
-from flashsale.views import admission_cookie, keep_admission, ticket_of
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
 from shop.problems import Problem

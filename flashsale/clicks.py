@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from flashsale import buying, tickets
 from flashsale.buying import Accepted, Refusal, Refused
+from flashsale.refusals import REFUSAL_STATUS, REFUSALS
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.tasks import ring
-from flashsale.views import REFUSAL_STATUS, REFUSALS
 from shop import problems
 
 #: Seconds after which a client that met a busy moment may try again.

@@ -23,9 +23,9 @@ from django.middleware.csrf import RejectRequest
 from rest_framework.authentication import CSRFCheck
 
 from flashsale import clicks, sales, shedding, shoppers
+from flashsale.cookies import admission_cookie
 from flashsale.limits import count_click
 from flashsale.shedding import Level
-from flashsale.views import admission_cookie
 from shop.ratelimits import TooManyRequestsError
 
 if TYPE_CHECKING:

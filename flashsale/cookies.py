@@ -1,0 +1,78 @@
+"""What a browser keeps of the line: the ticket and the admission, in cookies that no script reads."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from flashsale import tickets
+from flashsale.admissions import Admitted
+from flashsale.sales import SaleInfo
+from flashsale.tickets import Ticket
+
+#: A place is kept across sign-out and restarts of the browser, for longer than any sale runs.
+TICKET_SECONDS = 365 * 24 * 3600
+
+
+def ticket_cookie(sale: SaleInfo) -> str:
+    return f"ticket-{sale.id}"
+
+
+def admission_cookie(sale: SaleInfo) -> str:
+    return f"admission-{sale.id}"
+
+
+def ticket_of(request: HttpRequest, sale: SaleInfo, shopper: UUID | None) -> Ticket | None:
+    """The ticket that the browser shows, when it is this shopper's."""
+    if shopper is None:
+        return None
+    try:
+        return tickets.read_ticket(
+            request.COOKIES.get(ticket_cookie(sale), ""), sale_id=sale.id, shopper=shopper
+        )
+    except tickets.NotValid:
+        return None
+
+
+def admission_of(
+    request: HttpRequest, sale: SaleInfo, shopper: UUID | None, now: datetime
+) -> datetime | None:
+    """When the admission that the browser shows ends, if it is this shopper's and not over."""
+    if shopper is None:
+        return None
+    try:
+        return tickets.read_admission(
+            request.COOKIES.get(admission_cookie(sale), ""),
+            sale_id=sale.id,
+            shopper=shopper,
+            now=now,
+        )
+    except tickets.NotValid:
+        return None
+
+
+def keep_ticket(
+    response: HttpResponse, sale: SaleInfo, ticket: Ticket, *, shopper: UUID, secure: bool
+) -> None:
+    response.set_cookie(
+        ticket_cookie(sale),
+        tickets.sign_ticket(ticket, sale_id=sale.id, shopper=shopper),
+        max_age=TICKET_SECONDS,
+        httponly=True,
+        secure=secure,
+        samesite="Lax",
+    )
+
+
+def keep_admission(
+    response: HttpResponse, sale: SaleInfo, admitted: Admitted, *, secure: bool
+) -> None:
+    """For pages; the API's answer does so, too."""
+    response.set_cookie(
+        admission_cookie(sale),
+        admitted.admission,
+        expires=admitted.expires_at,
+        httponly=True,
+        secure=secure,
+        samesite="Lax",
+    )

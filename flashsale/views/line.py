@@ -1,0 +1,150 @@
+"""Pages of the line: join, wait, enter, leave."""
+
+from datetime import datetime
+
+import redis
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from flashsale import admissions, line, shoppers
+from flashsale.admissions import Admitted, NoEntry
+from flashsale.cookies import (
+    admission_cookie,
+    admission_of,
+    keep_admission,
+    keep_ticket,
+    ticket_cookie,
+    ticket_of,
+)
+from flashsale.limits import LINE_LIMITS
+from flashsale.models import Sale
+from flashsale.showing import show_sale, steps, wait_in_words
+from flashsale.views.finding import sale_or_404, see
+from shop.ratelimits import limited
+
+#: Seconds between two looks of a page that works without JavaScript.
+LOBBY_REFRESH_SECONDS, LINE_REFRESH_SECONDS = 15, 6
+
+
+@limited("line", *LINE_LIMITS)
+@require_POST
+def join(request: HttpRequest, slug: str) -> HttpResponse:
+    sale = sale_or_404(slug)
+    line_url = reverse("flashsale:line", args=[slug])
+    shopper = shoppers.identify(request)
+    if shopper is None:
+        return redirect_to_login(line_url)
+    try:
+        joined = line.join(
+            sale,
+            shopper=shopper,
+            now=timezone.now(),
+            proven=ticket_of(request, sale, shopper),
+        )
+    except line.CannotJoin:
+        messages.error(request, "The line of this sale is not open now.")
+        return see(reverse("flashsale:sale", args=[slug]))
+    except redis.RedisError:
+        messages.error(request, "We could not put you in line just now. Please try again.")
+        return see(line_url)
+    response = see(line_url)
+    keep_ticket(response, sale, joined.ticket, shopper=shopper, secure=request.is_secure())
+    return response
+
+
+@require_safe
+def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
+    sale = get_object_or_404(Sale.objects.exclude(status=Sale.Status.DRAFT), slug=slug)
+    now = timezone.now()
+    view = show_sale(sale, now=now)
+    if not view.info.has_line:
+        return redirect(view.url)
+    shopper = shoppers.identify(request)
+    ticket = ticket_of(request, view.info, shopper)
+    document = line.document(view.info, now=now)
+    where = None
+    if ticket is not None and shopper is not None:
+        where = line.position(view.info, ticket=ticket, shopper=shopper, document=document, now=now)
+    return render(
+        request,
+        "flashsale/line.html",
+        {
+            "sale": view,
+            "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
+            "is_signed_in": shopper is not None,
+            "place": where.place if where else None,
+            "ahead": where.ahead if where else None,
+            "wait": wait_in_words(where.wait_seconds) if where else None,
+            "served": where.is_served if where else False,
+            "admitted": admission_of(request, view.info, shopper, now) is not None,
+            "document": document,
+            "document_url": reverse("api:sale-line", args=[slug]),
+            "ticket_url": reverse("api:sale-ticket", args=[slug]),
+            "admission_url": reverse("api:sale-admission", args=[slug]),
+            "enter_url": reverse("flashsale:enter", args=[slug]),
+            "leave_url": reverse("flashsale:leave", args=[slug]),
+            "refresh_seconds": _line_refresh_seconds(opens_at=sale.opens_at, now=now),
+            "units_left": document["units_left"],
+            "waiting": document["waiting"],
+            "steps": steps("Line", has_line=True),
+            "server_now": now,
+        },
+    )
+
+
+def _line_refresh_seconds(*, opens_at: datetime, now: datetime) -> int:
+    """Seconds until the page looks again; the first look after the opening finds the draw made."""
+    if now >= opens_at:
+        return LINE_REFRESH_SECONDS
+    return min(LOBBY_REFRESH_SECONDS, int((opens_at - now).total_seconds()) + 3)
+
+
+@limited("line", *LINE_LIMITS)
+@require_POST
+def enter(request: HttpRequest, slug: str) -> HttpResponse:
+    sale = sale_or_404(slug)
+    line_url = reverse("flashsale:line", args=[slug])
+    shopper = shoppers.identify(request)
+    if shopper is None:
+        return redirect_to_login(line_url)
+    ticket = ticket_of(request, sale, shopper)
+    if ticket is None:
+        messages.error(request, "Join the line first: your place could not be read.")
+        return see(line_url)
+    try:
+        result = admissions.enter(sale, shopper=shopper, ticket=ticket, now=timezone.now())
+    except redis.RedisError:
+        messages.error(request, "We could not let you in just now. You keep your place.")
+        return see(line_url)
+    if not isinstance(result, Admitted):
+        told = {
+            NoEntry.TOO_EARLY: "It is not your turn yet. You keep your place.",
+            NoEntry.FULL: "The shop is full for a moment. You keep your place.",
+            NoEntry.ALL_HELD: "Every unit is held right now. Some may come back; you keep your place.",
+            NoEntry.NOT_OPEN: "The sale is not open now.",
+        }
+        messages.info(request, told[result.reason])
+        return see(line_url)
+    response = see(reverse("flashsale:sale", args=[slug]))
+    keep_admission(response, sale, result, secure=request.is_secure())
+    return response
+
+
+@require_POST
+def leave(request: HttpRequest, slug: str) -> HttpResponse:
+    sale = sale_or_404(slug)
+    shopper = shoppers.identify(request)
+    if shopper is not None:
+        try:
+            admissions.leave(sale, shopper=shopper)
+        except redis.RedisError:
+            messages.info(request, "You have left; your place inside ends by itself.")
+    response = see(reverse("flashsale:sale", args=[slug]))
+    response.delete_cookie(ticket_cookie(sale), samesite="Lax")
+    response.delete_cookie(admission_cookie(sale), samesite="Lax")
+    return response
