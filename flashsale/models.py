@@ -56,6 +56,12 @@ class Sale(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Shoppers let in from the line at one time.",
     )
+    admissions_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Shoppers let in per minute; empty: as many as the cap has room for.",
+    )
     admission_seconds = models.PositiveIntegerField(
         default=180,
         validators=[MinValueValidator(30), MaxValueValidator(3600)],

@@ -59,6 +59,7 @@ def open_shadow(sale: Sale, *, seconds: float) -> Sale:
             limit_per_shopper=sale.limit_per_shopper,
             hold_seconds=min(sale.hold_seconds, LONGEST_HOLD_SECONDS),
             admission_cap=sale.admission_cap,
+            admissions_per_minute=sale.admissions_per_minute,
             admission_seconds=sale.admission_seconds,
             seed=seed,
             seed_commitment=commitment,

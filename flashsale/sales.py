@@ -73,6 +73,7 @@ class SaleInfo:
     limit: int
     hold_seconds: int
     admission_cap: int
+    admissions_per_minute: int | None
     admission_seconds: int
     seed: str
     seed_commitment: str
@@ -117,6 +118,7 @@ def describe(sale: Sale) -> SaleInfo:
         limit=sale.limit_per_shopper,
         hold_seconds=sale.hold_seconds,
         admission_cap=sale.admission_cap,
+        admissions_per_minute=sale.admissions_per_minute,
         admission_seconds=sale.admission_seconds,
         seed=sale.seed,
         seed_commitment=sale.seed_commitment,

@@ -20,10 +20,18 @@ RULES = (
     "limit_per_shopper",
     "hold_seconds",
     "admission_cap",
+    "admissions_per_minute",
     "admission_seconds",
 )
 STOCK = ("strategy", "fallback")
-PACE = ("closes_at", "limit_per_shopper", "hold_seconds", "admission_cap", "admission_seconds")
+PACE = (
+    "closes_at",
+    "limit_per_shopper",
+    "hold_seconds",
+    "admission_cap",
+    "admissions_per_minute",
+    "admission_seconds",
+)
 #: What may still be changed, by status. Shoppers, the draw and the ring-fenced units rely on the rest.
 EDITABLE = {
     Status.SCHEDULED: (*WORDS, *PACE, *STOCK),
