@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from flashsale import line, store
+from flashsale import line, line_document, store
 from flashsale.gate import milliseconds
 from flashsale.keys import key
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
@@ -45,7 +45,11 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
     if phase_by_clock(sale, now=now) is not Phase.OPEN:
         return SentAway(NoEntry.NOT_OPEN, RETRY_SECONDS)
     where = line.position(
-        sale, ticket=ticket, shopper=shopper, document=line.document(sale, now=now), now=now
+        sale,
+        ticket=ticket,
+        shopper=shopper,
+        document=line_document.published(sale, now=now).value,
+        now=now,
     )
     if not where.is_served:
         wait = int(where.wait_seconds or RETRY_SECONDS)

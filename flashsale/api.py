@@ -1,13 +1,12 @@
 """The sale's part of the JSON API. `line/` and the POST routes read neither session nor user row."""
 
-import json
 from typing import Any, cast
 from uuid import UUID
 
 import redis
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAuthenticated
@@ -15,13 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from flashsale import admissions, clicks, line, purchases, sales, tickets
-from flashsale.admissions import Admitted, NoEntry
-from flashsale.clicks import BUSY_RETRY_SECONDS
+from flashsale import admissions, clicks, entries, line_document, purchases, sales
 from flashsale.cookies import admission_cookie, keep_admission, ticket_of
-from flashsale.limits import LINE_LIMITS, ORDER_LIMITS, count_click
+from flashsale.limits import BUY, LINE, ORDER_LIMITS, count
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
+from flashsale.replies import BUSY_RETRY_SECONDS, Reply
 from flashsale.sales import SaleInfo
 from flashsale.serializers import (
     AcceptedSerializer,
@@ -64,24 +62,22 @@ class SaleDetail(APIView):
         return Response(SaleSerializer(sale).data)
 
 
-@require_safe
-def line_document(request: HttpRequest, slug: str) -> HttpResponse:
-    """The line document: the same bytes for everybody; a CDN or nginx may answer for a second."""
-    sale = _sale_or_404(slug)
-    response = HttpResponse(
-        json.dumps(line.document(sale, now=timezone.now())), content_type="application/json"
-    )
-    response["Cache-Control"] = "public, max-age=1"
-    return response
-
-
 class LineDocument(APIView):
     authentication_classes = ()
 
     @extend_schema(responses=LineSerializer)
     def get(self, request: Request, slug: str) -> HttpResponse:
         """What is being served: `base + rate * (min(t, until) - at)`."""
-        return line_document(request._request, slug)
+        published = line_document.published_as(slug, now=timezone.now())
+        if published is None:
+            raise Http404("There is no such sale.")
+        response = HttpResponse(published.content, content_type="application/json")
+        response["Cache-Control"] = line_document.CACHE_CONTROL
+        response["ETag"] = published.etag
+        return cast(
+            HttpResponse,
+            get_conditional_response(request._request, published.etag, response=response),
+        )
 
 
 class ShopperView(APIView):
@@ -104,80 +100,41 @@ class ShopperView(APIView):
 
 
 class TicketView(ShopperView):
-    limits = LINE_LIMITS
-
     @extend_schema(request=JoinSerializer, responses={201: TicketSerializer, 200: TicketSerializer})
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, slug: str) -> HttpResponse:
         """Join the line; again: the same place."""
+        count(request._request, allowance=LINE, shopper=self.shopper)
         sale = _sale_or_404(slug)
-        now = timezone.now()
         form = JoinSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        brought = form.validated_data.get("ticket")
-        proven = (
-            _read_ticket(brought, sale, self.shopper)
-            if brought
-            else ticket_of(request._request, sale, self.shopper)
-        )
-        try:
-            joined = line.join(sale, shopper=self.shopper, now=now, proven=proven)
-        except line.CannotJoin as error:
-            if not sale.has_line:
-                raise Problem(
-                    status=409, code="no_line", detail="This sale has no line: buy at once."
-                ) from error
-            raise Problem(
-                status=409,
-                code="not_open",
-                detail=f"The line of this sale is not open: it is {error.args[0]}.",
-            ) from error
-        except redis.RedisError as error:
-            raise _busy() from error
-        where = line.position(
-            sale,
-            ticket=joined.ticket,
+        reply = entries.join(
+            sale=sale,
             shopper=self.shopper,
-            document=line.document(sale, now=now),
-            now=now,
+            brought=form.validated_data.get("ticket"),
+            kept=ticket_of(request._request, sale, self.shopper),
+            now=timezone.now(),
         )
-        ticket = tickets.sign_ticket(joined.ticket, sale_id=sale.id, shopper=self.shopper)
-        answer = {
-            "ticket": ticket,
-            "place": where.place,
-            "ahead": where.ahead,
-            "estimated_wait_seconds": where.wait_seconds,
-        }
-        return Response(answer, status=201 if joined.is_new else 200)
+        return _answer(reply)
 
 
 class AdmissionView(ShopperView):
-    limits = LINE_LIMITS
-
     @extend_schema(request=EnterSerializer, responses={201: AdmissionSerializer})
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, slug: str) -> HttpResponse:
         """Trade a served ticket for an admission; 425 when it is too early, 429 when it is full."""
+        count(request._request, allowance=LINE, shopper=self.shopper)
         sale = _sale_or_404(slug)
         form = EnterSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        ticket = _read_ticket(form.validated_data["ticket"], sale, self.shopper)
-        try:
-            result = admissions.enter(sale, shopper=self.shopper, ticket=ticket, now=timezone.now())
-        except redis.RedisError as error:
-            raise _busy() from error
-        if isinstance(result, Admitted):
-            answer = {"admission": result.admission, "expires_at": result.expires_at.isoformat()}
-            response = Response(answer, status=201)
-            keep_admission(response, sale, result, secure=request.is_secure())
-            return response
-        status, detail = {
-            NoEntry.TOO_EARLY: (425, "It is not your turn yet. You keep your place."),
-            NoEntry.FULL: (429, "As many shoppers as fit are inside. You keep your place."),
-            NoEntry.ALL_HELD: (429, "Every unit is held. Some may come back; you keep your place."),
-            NoEntry.NOT_OPEN: (409, "The sale is not open."),
-        }[result.reason]
-        raise Problem(
-            status=status, code=result.reason, detail=detail, retry_after=result.retry_seconds
+        reply = entries.enter(
+            sale=sale,
+            shopper=self.shopper,
+            ticket=form.validated_data["ticket"],
+            now=timezone.now(),
         )
+        response = _answer(reply)
+        if reply.admitted:
+            keep_admission(response, sale, reply.admitted, secure=request.is_secure())
+        return response
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
@@ -185,7 +142,12 @@ class AdmissionView(ShopperView):
         try:
             admissions.leave(_sale_or_404(slug), shopper=self.shopper)
         except redis.RedisError as error:
-            raise _busy() from error
+            raise Problem(
+                status=503,
+                code="busy",
+                detail="We could not let you out just now. Your place inside ends by itself.",
+                retry_after=BUSY_RETRY_SECONDS,
+            ) from error
         return Response(status=204)
 
 
@@ -201,9 +163,9 @@ class BuyView(ShopperView):
             )
         ],
     )
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, slug: str) -> HttpResponse:
         """Claim units. 202: queued; ask `url` what became of it. 409: a definite no."""
-        count_click(request._request, shopper=self.shopper)
+        count(request._request, allowance=BUY, shopper=self.shopper)
         sale = _sale_or_404(slug)
         form = BuySerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -217,12 +179,7 @@ class BuyView(ShopperView):
             attempt=_attempt(request),
             now=timezone.now(),
         )
-        return Response(
-            reply.document,
-            status=reply.status,
-            headers=reply.headers,
-            content_type=reply.content_type,
-        )
+        return _answer(reply)
 
 
 class PurchaseDetail(ShopperView):
@@ -306,15 +263,13 @@ def _sale_or_404(slug: str) -> SaleInfo:
     return sale
 
 
-def _read_ticket(value: str, sale: SaleInfo, shopper: UUID) -> tickets.Ticket:
-    try:
-        return tickets.read_ticket(value, sale_id=sale.id, shopper=shopper)
-    except tickets.NotValid as error:
-        raise Problem(
-            status=403,
-            code="ticket_not_valid",
-            detail="This ticket is not yours, or not for this sale.",
-        ) from error
+def _answer(reply: Reply) -> HttpResponse:
+    return HttpResponse(
+        reply.content,
+        status=reply.status,
+        headers=reply.headers,
+        content_type=reply.content_type,
+    )
 
 
 def _attempt(request: Request) -> str:
@@ -322,12 +277,3 @@ def _attempt(request: Request) -> str:
     if len(attempt) > 200:
         raise Problem(status=400, code="idempotency_key_too_long", detail="At most 200 characters.")
     return attempt
-
-
-def _busy() -> Problem:
-    return Problem(
-        status=503,
-        code="busy",
-        detail="We could not do this just now, and nothing was taken. Please try again.",
-        retry_after=BUSY_RETRY_SECONDS,
-    )

@@ -1,9 +1,7 @@
 """A click on Buy as the JSON API takes and answers it, the same over Django and over the express way."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
@@ -11,25 +9,9 @@ from django.urls import reverse
 from flashsale import buying, tickets
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.refusals import REFUSAL_STATUS, REFUSALS
+from flashsale.replies import BUSY_RETRY_SECONDS, Reply, encode, refusal
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.tasks import ring
-from shop import problems
-
-#: Seconds after which a client that met a busy moment may try again.
-BUSY_RETRY_SECONDS = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the client gets: `document` is JSON, and a problem document from status 400 on."""
-
-    status: int
-    document: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def content_type(self) -> str:
-        return "application/json" if self.status < 400 else problems.CONTENT_TYPE
 
 
 def take(
@@ -60,7 +42,7 @@ def reply(result: Accepted | Refused) -> Reply:
         purchase = str(result.purchase)
         url = purchase.join(_around_purchase())
         document = {"id": purchase, "state": result.state, "url": url}
-        return Reply(202, document, {"Location": url})
+        return Reply(202, encode(document), {"Location": url})
     if result.reason is Refusal.NO_ADMISSION:
         detail = "A live admission of your own is needed: trade your ticket for one."
         return refusal(403, "admission_not_valid", detail)
@@ -70,16 +52,6 @@ def reply(result: Accepted | Refused) -> Reply:
     own = result.purchase and str(result.purchase)
     status = REFUSAL_STATUS.get(result.reason, 409)
     return refusal(status, result.reason, detail, purchase=own)
-
-
-def refusal(
-    status: int, code: str, detail: str, *, retry_after: int | None = None, **more: Any
-) -> Reply:
-    """A problem document; `retry_after` in seconds becomes the header."""
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Reply(
-        status, problems.document(status=status, code=code, detail=detail, **more), headers
-    )
 
 
 def _is_good(admission: str, sale: SaleInfo, shopper: UUID, now: datetime) -> bool:

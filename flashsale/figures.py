@@ -5,7 +5,7 @@ from datetime import datetime
 
 import redis
 
-from flashsale import drift, line
+from flashsale import drift, line_document
 from flashsale.models import Sale
 from flashsale.sales import Phase, Units, count_units, describe, phase
 
@@ -43,7 +43,7 @@ def read(sale: Sale, *, now: datetime) -> Figures:
     return Figures(
         phase=phase(info, now=now, units_left=units.left, units_held=units.held),
         units=units,
-        waiting=int(line.document(info, now=now)["waiting"]) if info.has_line else None,
+        waiting=int(line_document.read(info, now=now)["waiting"]) if info.has_line else None,
         queued=sum(item.queued for item in items) if reading else None,
         gate=sum(gates) if gates else None,
         drift=max(drifts, key=abs) if drifts else None,

@@ -3,8 +3,9 @@
 Shoppers are counted by the signed cookie, so counting reads no session row and no user row. An address may
 be a whole campus: its limits only stop a machine gun.
 
-Clicks on Buy are counted in the process, the others in Redis: with n processes up to n times the limit
-passes, and whoever passes buys no more for it, because the limit per shopper is kept in PostgreSQL.
+Clicks on Buy, joining and entering are counted in the process, orders in Redis. With n processes up to n times the
+limit passes, and whoever passes gets no more for it: a shopper has one place in line, one admission, and the limit
+that PostgreSQL keeps.
 """
 
 import math
@@ -24,20 +25,27 @@ def by_shopper(request: HttpRequest) -> str | None:
     return str(named) if named else None
 
 
-#: Joining and asking to enter: a browser does each once, and again after a refusal.
-LINE_LIMITS = (
-    Limit("60/m", by_shopper),
-    Limit("120/m", by_session),
-    Limit("12000/m", by_address),
-)
 #: Ordering and paying for what is held. A shopper who means it needs a few.
 ORDER_LIMITS = (
     Limit("20/m", by_shopper),
     Limit("60/m", by_session),
     Limit("12000/m", by_address),
 )
-#: Clicks on Buy in a window.
-CLICKS_OF_SHOPPER, CLICKS_OF_SESSION, CLICKS_OF_ADDRESS = 20, 60, 12_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Attempts of one kind that are let through in a window, of one shopper, one browser and one address."""
+
+    name: str
+    of_shopper: int
+    of_session: int
+    of_address: int
+
+
+BUY = Allowance("buy", 20, 60, 12_000)
+#: Joining and asking to enter: a browser does each once, and again after a refusal.
+LINE = Allowance("line", 60, 120, 12_000)
 WINDOW_SECONDS = 60.0
 #: Counts that a process keeps, about 10 MB; more begin a new window early.
 MOST_COUNTS = 100_000
@@ -45,7 +53,7 @@ MOST_COUNTS = 100_000
 
 @dataclass
 class _Window:
-    """Clicks of this process so far, by the hash of who clicked: its size does not depend on what is sent.
+    """Attempts in this process so far, by the hash of what and who: its size does not depend on what is sent.
 
     Two threads may lose a count between them, which a limit of this kind can bear.
     """
@@ -57,11 +65,11 @@ class _Window:
 _window = _Window()
 
 
-def count_click(request: HttpRequest, *, shopper: UUID | None) -> None:
-    """Count a click on Buy against the shopper, the browser and the address.
+def count(request: HttpRequest, *, allowance: Allowance, shopper: UUID | None) -> None:
+    """Count an attempt against the shopper, the browser and the address.
 
     Raises:
-        TooManyRequestsError: one of them has clicked too often in this window.
+        TooManyRequestsError: one of them has tried too often in this window.
     """
     if not settings.RATELIMIT_ENABLE:
         return
@@ -72,18 +80,18 @@ def count_click(request: HttpRequest, *, shopper: UUID | None) -> None:
     counts = _window.counts
     is_over = False
     for who, most in (
-        (shopper, CLICKS_OF_SHOPPER),
-        (session, CLICKS_OF_SESSION),
-        (client_address(request), CLICKS_OF_ADDRESS),
+        (shopper, allowance.of_shopper),
+        (session, allowance.of_session),
+        (client_address(request), allowance.of_address),
     ):
         if who:
-            name = hash((most, who))
-            counts[name] = count = counts.get(name, 0) + 1
-            is_over = is_over or count > most
+            name = hash((allowance.name, most, who))
+            counts[name] = number = counts.get(name, 0) + 1
+            is_over = is_over or number > most
     if is_over:
         raise TooManyRequestsError(retry_after=max(1, math.ceil(_window.ends - now)))
 
 
-def forget_clicks() -> None:
+def forget_counts() -> None:
     """Begin a new window."""
     _window.ends = 0.0

@@ -11,23 +11,21 @@ When Redis is away: nobody can join or enter, the document is made from PostgreS
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.utils import timezone
 
 from flashsale import gate, store
 from flashsale.controller import Inputs, Memory, Serving, decide
 from flashsale.keys import key
+from flashsale.line_document import compose, forget, read_serving
 from flashsale.models import LineState
 from flashsale.sales import (
     Phase,
     QueueMode,
     SaleInfo,
-    count_units,
-    phase,
     phase_by_clock,
 )
 from flashsale.tickets import Ticket
@@ -74,6 +72,7 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
         raise CannotJoin(now_phase)
     if proven is not None and proven.is_draw:
         return Joined(ticket=proven, is_new=False)
+    bits: list[int] = []
     if proven is None and sale.queue_mode == QueueMode.DRAW:
         if now < sale.opens_at:
             is_new = store.run(
@@ -82,29 +81,19 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
                 args=[str(shopper), *_seen_bits(shopper)],
             )
             return Joined(ticket=Ticket(number=None), is_new=bool(is_new))
-        if _was_in_lobby(sale, shopper):
-            return Joined(ticket=Ticket(number=None), is_new=False)
+        bits = _seen_bits(shopper)
     number, is_new = store.run(
         "join",
-        keys=[key(sale.id, "numbers"), key(sale.id, "last")],
-        args=[str(shopper), proven.number or 0 if proven else 0],
+        keys=[key(sale.id, name) for name in ("numbers", "last", "entrants", "seen")],
+        args=[str(shopper), proven.number or 0 if proven else 0, SEEN_TRUSTED, *bits],
     )
-    return Joined(ticket=Ticket(number=number), is_new=bool(is_new))
+    return Joined(ticket=Ticket(number=number or None), is_new=bool(is_new))
 
 
 def _seen_bits(shopper: UUID) -> list[int]:
     digest = hashlib.sha256(shopper.bytes).digest()
     words = (digest[start : start + 4] for start in range(0, 4 * SEEN_HASHES, 4))
     return [int.from_bytes(word, "big") % 2**SEEN_BITS for word in words]
-
-
-def _was_in_lobby(sale: SaleInfo, shopper: UUID) -> bool:
-    pipeline = store.client().pipeline(transaction=False)
-    for bit in _seen_bits(shopper):
-        pipeline.getbit(key(sale.id, "seen"), bit)
-    pipeline.pfcount(key(sale.id, "entrants"))
-    *bits, entrants = pipeline.execute()
-    return all(bits) and entrants <= SEEN_TRUSTED
 
 
 def drawn_place(*, seed: str, shopper: UUID, draw_size: int) -> int:
@@ -126,32 +115,13 @@ def position(
         place = drawn_place(seed=sale.seed, shopper=shopper, draw_size=max(1, draw_size))
     else:
         place = draw_size + ticket.number
-    serving = _read_serving(document["serving"])
+    serving = read_serving(document["serving"])
     moment = now.timestamp()
     is_served = document["phase"] == Phase.OPEN and serving.has_reached(place, moment)
     ahead = 0 if is_served else max(0, place - 1 - int(serving.number_at(moment)))
     wait = ahead / serving.rate if serving.rate > 0 else None
     return Position(
         place=place, ahead=ahead, is_served=is_served, wait_seconds=0.0 if is_served else wait
-    )
-
-
-def document(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
-    """The line document: what the controller wrote, or one made from PostgreSQL that stands still."""
-    try:
-        text = store.client().get(key(sale.id, "line"))
-    except redis.RedisError:
-        text = None
-    if text:
-        return dict(json.loads(str(text)))
-    state = LineState.objects.filter(sale_id=sale.id).first()
-    served = state.served if state else 0.0
-    return _compose(
-        sale,
-        now=now,
-        serving=Serving(base=served, rate=0.0, at=now.timestamp(), until=now.timestamp()),
-        draw_size=state.draw_size if state else None,
-        waiting=0,
     )
 
 
@@ -198,11 +168,12 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
         if is_open
         else max(state.entrants, int(client.pfcount(key(sale.id, "entrants")))) + last
     )
-    value = _compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
+    value = compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
     pipeline = client.pipeline(transaction=False)
     pipeline.set(key(sale.id, "controller"), memory.dumps())
     pipeline.set(key(sale.id, "line"), json.dumps(value))
     pipeline.execute()
+    forget(sale.id)
     LineState.objects.filter(pk=state.pk).update(
         served=memory.serving.base, last_number=last, updated_at=timezone.now()
     )
@@ -231,41 +202,3 @@ def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None
         )
         state.refresh_from_db()
     return state.draw_size
-
-
-def _moment(seconds: float) -> str:
-    """Seconds since the epoch as the document writes a time."""
-    return datetime.fromtimestamp(seconds, tz=UTC).isoformat()
-
-
-def _read_serving(value: dict[str, Any]) -> Serving:
-    return Serving(
-        base=value["base"],
-        rate=value["rate"],
-        at=datetime.fromisoformat(value["at"]).timestamp(),
-        until=datetime.fromisoformat(value["until"]).timestamp(),
-    )
-
-
-def _compose(
-    sale: SaleInfo, *, now: datetime, serving: Serving, draw_size: int | None, waiting: int
-) -> dict[str, Any]:
-    units = count_units(sale)
-    return {
-        "phase": phase(sale, now=now, units_left=units.left, units_held=units.held),
-        "opens_at": sale.opens_at.isoformat(),
-        "closes_at": sale.closes_at.isoformat(),
-        "now": now.isoformat(),
-        "seed_commitment": sale.seed_commitment,
-        "seed": sale.seed if now >= sale.opens_at else None,
-        "draw_size": draw_size,
-        "serving": {
-            "base": round(serving.base, 6),
-            "rate": round(serving.rate, 6),
-            "at": _moment(serving.at),
-            "until": _moment(serving.until),
-        },
-        "waiting": waiting,
-        "units_left": units.left,
-        "units_held": units.held,
-    }

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from flashsale import breaker, limits, sales, shoppers, soldout
+from flashsale import breaker, limits, line_document, sales, shoppers, soldout
 from tests.stack import Stack, running_stack
 
 
@@ -31,9 +31,10 @@ def django_db_setup(
 def empty_redis(request: pytest.FixtureRequest) -> None:
     """Redis starts empty, and nothing that this process remembers outlives its test."""
     sales.forget_copies()
+    line_document.forget_all()
     soldout.forget_all()
     breaker.redis.worked()
-    limits.forget_clicks()
+    limits.forget_counts()
     shoppers.forget_tokens()
     if "stack" not in request.fixturenames:
         for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:

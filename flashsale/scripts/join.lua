@@ -1,10 +1,22 @@
--- Give a shopper the next number of the line, once.
+-- Give a shopper the next number of the line, once; or find that they were in the lobby, and have a place of the draw.
 --
 -- Guarantee: one number per shopper, however often they join; numbers go up without a gap.
 --
--- KEYS  1 numbers  2 last
--- ARGV  1 shopper  2 a number that a ticket proves, or 0
--- Returns {number, 1 when it is new}.
+-- KEYS  1 numbers  2 last  3 entrants (HyperLogLog)  4 seen (bits; see lobby.lua)
+-- ARGV  1 shopper  2 a number that a ticket proves, or 0  3 entrants up to which the bits are believed
+--       4.. the shopper's bits; none when there was no draw, or a ticket says more
+-- Returns {number, 1 when it is new}; number 0 is a place of the draw.
+
+if #ARGV > 3 then
+  local was_there = true
+  for index = 4, #ARGV do
+    if redis.call('GETBIT', KEYS[4], ARGV[index]) == 0 then
+      was_there = false
+      break
+    end
+  end
+  if was_there and redis.call('PFCOUNT', KEYS[3]) <= tonumber(ARGV[3]) then return {0, 0} end
+end
 
 local number = redis.call('HGET', KEYS[1], ARGV[1])
 if number then return {tonumber(number), 0} end

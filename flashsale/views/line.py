@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from flashsale import admissions, line, shoppers
+from flashsale import admissions, line, line_document, shoppers
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.cookies import (
     admission_cookie,
@@ -21,22 +21,21 @@ from flashsale.cookies import (
     ticket_cookie,
     ticket_of,
 )
-from flashsale.limits import LINE_LIMITS
+from flashsale.limits import LINE, count
 from flashsale.models import Sale
 from flashsale.showing import show_sale, steps, wait_in_words
 from flashsale.views.finding import sale_or_404, see
-from shop.ratelimits import limited
 
 #: Seconds between two looks of a page that works without JavaScript.
 LOBBY_REFRESH_SECONDS, LINE_REFRESH_SECONDS = 15, 6
 
 
-@limited("line", *LINE_LIMITS)
 @require_POST
 def join(request: HttpRequest, slug: str) -> HttpResponse:
+    shopper = shoppers.identify(request)
+    count(request, allowance=LINE, shopper=shopper)
     sale = sale_or_404(slug)
     line_url = reverse("flashsale:line", args=[slug])
-    shopper = shoppers.identify(request)
     if shopper is None:
         return redirect_to_login(line_url)
     try:
@@ -66,7 +65,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(view.url)
     shopper = shoppers.identify(request)
     ticket = ticket_of(request, view.info, shopper)
-    document = line.document(view.info, now=now)
+    document = line_document.read(view.info, now=now)
     where = None
     if ticket is not None and shopper is not None:
         where = line.position(view.info, ticket=ticket, shopper=shopper, document=document, now=now)
@@ -104,12 +103,12 @@ def _line_refresh_seconds(*, opens_at: datetime, now: datetime) -> int:
     return min(LOBBY_REFRESH_SECONDS, int((opens_at - now).total_seconds()) + 3)
 
 
-@limited("line", *LINE_LIMITS)
 @require_POST
 def enter(request: HttpRequest, slug: str) -> HttpResponse:
+    shopper = shoppers.identify(request)
+    count(request, allowance=LINE, shopper=shopper)
     sale = sale_or_404(slug)
     line_url = reverse("flashsale:line", args=[slug])
-    shopper = shoppers.identify(request)
     if shopper is None:
         return redirect_to_login(line_url)
     ticket = ticket_of(request, sale, shopper)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from flashsale import buying, purchases, shoppers
 from flashsale.buying import Accepted, Refusal
 from flashsale.cookies import admission_cookie, admission_of
-from flashsale.limits import count_click
+from flashsale.limits import BUY, count
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
 from flashsale.refusals import REFUSAL_STATUS, REFUSALS
@@ -29,7 +29,7 @@ QUEUED_REFRESH_SECONDS = 2
 @require_POST
 def buy(request: HttpRequest, slug: str) -> HttpResponse:
     shopper = shoppers.identify(request)
-    count_click(request, shopper=shopper)
+    count(request, allowance=BUY, shopper=shopper)
     sale = sale_or_404(slug)
     if shopper is None:
         return redirect_to_login(reverse("flashsale:sale", args=[slug]))

@@ -42,22 +42,19 @@ def test_the_line_document_is_the_same_bytes_for_everybody_and_may_be_cached(who
     expected = Client().get(f"/api/v1/sales/{sale.slug}/line/")
     answer = who().get(f"/api/v1/sales/{sale.slug}/line/")
     assert not answer.cookies
-    assert answer["Cache-Control"] == "public, max-age=1"
+    assert answer["Cache-Control"] == "public, max-age=1, stale-while-revalidate=1"
+    assert answer.content == expected.content
     assert "Cookie" not in answer.get("Vary", "")
-    assert answer.json().keys() == expected.json().keys()
 
 
-def test_a_browser_joins_by_its_cookie_alone_without_a_query_for_session_or_user(
+def test_a_browser_joins_by_its_cookie_alone_without_a_query(
     django_assert_num_queries: pytest.FixtureRequest,
 ) -> None:
     sale, client = lobby(), signed_in()
     client.get(f"/api/v1/sales/{sale.slug}/line/")  # the process has its copy of the sale now
-    with django_assert_num_queries(2) as queries:  # type: ignore[operator]  # pytest-django's
+    with django_assert_num_queries(0):  # type: ignore[operator]  # pytest-django's
         answer = join(client, sale)
     assert answer.status_code == 201
-    touched = " ".join(query["sql"] for query in queries.captured_queries)
-    assert "session" not in touched
-    assert "shop_user" not in touched
 
 
 def test_a_ticket_cookie_that_is_somebody_else_s_does_not_keep_a_shopper_out() -> None:

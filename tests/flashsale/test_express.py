@@ -1,9 +1,7 @@
 """The express way for clicks on Buy, and the Django route that it stands for: the same tests for both."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -12,30 +10,32 @@ from uuid import UUID
 import httpx
 import pytest
 import redis
-from django.core.signals import request_started
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 
-from flashsale import buying, express, gate, purchases, shedding, shoppers, store, tickets
+from flashsale import buying, gate, purchases, shedding, shoppers, store, tickets
 from flashsale.buying import Refusal, Refused
+from flashsale.express import front
 from flashsale.keys import key
 from flashsale.models import LoadLevel, Sale
 from flashsale.sales import SaleInfo
 from shop.models import User
 from tests.factories import make_sale, make_user
 from tests.over_wsgi import client_of, serve
+from tests.two_ways import (
+    BOTH_WAYS,
+    SECRET,
+    asked_of_django,
+    by_cookie,
+    by_token,
+    counted,
+    problem,
+)
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 pytestmark = pytest.mark.django_db
-
-SECRET = "s" * 32
-
-BOTH_WAYS = pytest.mark.parametrize("way", ["express", "django"])
 
 
 @pytest.fixture
@@ -57,38 +57,10 @@ def client(way: str, rung: list[int]) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def asked_django() -> Iterator[list[str]]:
-    """Addresses that Django was asked for."""
-    asked: list[str] = []
-
-    def listen(environ: dict[str, Any], **more: object) -> None:
-        asked.append(environ["PATH_INFO"])
-
-    request_started.connect(listen)
-    yield asked
-    request_started.disconnect(listen)
-
-
 def open_sale(**fields: Any) -> SaleInfo:
     sale = make_sale(**{"units": 3} | fields)
     gate.sync(sale, now=timezone.now())
     return sale
-
-
-def by_cookie(shopper: UUID, **more: str) -> dict[str, str]:
-    """What a browser of ours sends with a click."""
-    return {
-        "Cookie": f"shopper={shoppers.sign_cookie(shopper)}; csrftoken={SECRET}",
-        "X-CSRFToken": SECRET,
-        "Origin": "http://testserver",
-        "Idempotency-Key": "one",
-    } | more
-
-
-def by_token(user: User, **more: str) -> dict[str, str]:
-    token, _ = Token.objects.get_or_create(user=user)
-    return {"Authorization": f"Token {token.key}", "Idempotency-Key": "one"} | more
 
 
 def address(sale: SaleInfo) -> str:
@@ -106,11 +78,6 @@ def admission(sale: SaleInfo, shopper: UUID) -> str:
     ends = timezone.now() + timedelta(minutes=3)
     store.client().zadd(key(sale.id, "active"), {str(shopper): gate.milliseconds(ends)})
     return tickets.sign_admission(sale_id=sale.id, shopper=shopper, expires_at=ends)
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    return answer.status_code, answer.json()["code"]
 
 
 def queued(sale: SaleInfo) -> int:
@@ -284,7 +251,8 @@ def test_a_shopper_costs_one_call_to_redis_and_no_query(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale, user = open_sale(), make_user()
-    with counted(client, sale, monkeypatch) as calls:
+    known(client, sale)
+    with counted(monkeypatch) as calls:
         assert click(client, sale, by_cookie(user.shopper_id)).status_code == 202
     assert calls == {"EVALSHA": 1}
 
@@ -294,47 +262,30 @@ def test_what_the_process_knows_to_be_sold_out_costs_no_call_and_no_query(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale, user = open_sale(), make_user()
-    with counted(client, sale, monkeypatch) as calls:
+    known(client, sale)
+    with counted(monkeypatch) as calls:
         monkeypatch.setattr(buying, "buy", lambda **click: Refused(Refusal.SOLD_OUT))
         answer = click(client, sale, by_cookie(user.shopper_id))
     assert problem(answer) == (409, "sold_out")
     assert calls == {}
 
 
-@contextmanager
-def counted(
-    client: httpx.Client, sale: SaleInfo, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Counter[str]]:
-    """Count what is sent to Redis, by command; a query fails the test at the end.
-
-    Somebody else has clicked before, so that the process has its copy of the sale; and no look at the load
-    level falls into the time, which a process takes twice a second, whoever clicks.
-    """
+def known(client: httpx.Client, sale: SaleInfo) -> None:
+    """Somebody else clicks, so that the process has its copy of the sale."""
     assert click(client, sale, by_cookie(make_user().shopper_id)).status_code == 202
-    calls: Counter[str] = Counter()
-    send = redis.Connection.send_packed_command
-
-    def counting(one: Any, command: Any, *args: Any, **more: Any) -> Any:
-        calls[bytes(command[0]).split(b"\r\n")[2].decode()] += 1
-        return send(one, command, *args, **more)  # type: ignore[no-untyped-call]  # redis-py's
-
-    monkeypatch.setattr(shedding._memory, "look_at", float("inf"))
-    monkeypatch.setattr(redis.Connection, "send_packed_command", counting)
-    with CaptureQueriesContext(connection) as queries:
-        yield calls
-    assert [query["sql"] for query in queries.captured_queries] == []
 
 
 def test_the_control_calls_and_queries_are_counted(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale = open_sale()
-    with counted(client, sale, monkeypatch) as calls:
+    known(client, sale)
+    with counted(monkeypatch) as calls:
         store.client().ping()
     assert calls == {"PING": 1}
     with (
         pytest.raises(AssertionError, match="SELECT"),
-        counted(client, sale, monkeypatch),
+        counted(monkeypatch),
     ):
         User.objects.count()
 
@@ -343,7 +294,7 @@ def test_the_control_calls_and_queries_are_counted(
 
 
 def test_both_ways_answer_with_the_same_bytes_and_headers(
-    rung: list[int], asked_django: list[str]
+    rung: list[int],
 ) -> None:
     sale = open_sale(units=2, limit_per_shopper=1)
     lined = open_sale(queue_mode=Sale.QueueMode.FIRST_COME)
@@ -368,7 +319,7 @@ def test_both_ways_answer_with_the_same_bytes_and_headers(
         store.client().flushdb()
         for info in (sale, lined, later):
             gate.sync(info, now=timezone.now())
-        with client_of(serve(express=way)) as client:
+        with client_of(serve(express=way)) as client, asked_of_django() as asked_django:
             for one in (clicks[0], clicks[3]):
                 one(client)  # the express way has asked Django for its headers now
             asked_django.clear()
@@ -393,7 +344,7 @@ def test_both_ways_answer_with_the_same_bytes_and_headers(
 
 
 def test_the_address_is_that_of_the_django_route() -> None:
-    found = express.ADDRESS.fullmatch(reverse("api:sale-purchases", args=["a-Sale_1"]))
+    found = front.ADDRESS.fullmatch(reverse("api:sale-purchases", args=["a-Sale_1"]))
     assert found is not None
     assert found[1] == "a-Sale_1"
 
@@ -452,7 +403,7 @@ def send(application: "WSGIApplication", environ: dict[str, Any]) -> str:
 
 def test_the_control_a_usual_click_does_not_reach_django(rung: list[int]) -> None:
     sale, recorder = open_sale(), Recorder()
-    application = express.in_front_of(recorder)
+    application = front.in_front_of(recorder)
     assert send(application, usual(sale, make_user().shopper_id)) == "202 Accepted"
     assert recorder.reached == []
     assert queued(sale) == 1
@@ -486,7 +437,7 @@ def test_what_is_unusual_reaches_django_with_its_body(what: str, rung: list[int]
     sale, recorder = open_sale(), Recorder()
     environ = usual(sale, make_user().shopper_id)
     body = environ["wsgi.input"].getvalue()
-    assert send(express.in_front_of(recorder), environ | UNUSUAL[what]) == "204 No Content"
+    assert send(front.in_front_of(recorder), environ | UNUSUAL[what]) == "204 No Content"
     assert recorder.reached == [body]
     assert queued(sale) == 0
 
@@ -503,7 +454,7 @@ def test_an_unusual_body_reaches_django_as_it_came(body: bytes, rung: list[int])
     said = body % sale.items[0].id
     environ = usual(sale, make_user().shopper_id)
     environ |= {"wsgi.input": BytesIO(said), "CONTENT_LENGTH": str(len(said))}
-    assert send(express.in_front_of(recorder), environ) == "204 No Content"
+    assert send(front.in_front_of(recorder), environ) == "204 No Content"
     assert recorder.reached == [said]
 
 
@@ -513,7 +464,7 @@ def test_while_the_load_is_not_normal_django_answers(
     sale, recorder = open_sale(), Recorder()
     high = shedding.InForce(LoadLevel.Level.BROWNOUT)
     monkeypatch.setattr(shedding, "current", lambda: high)
-    application = express.in_front_of(recorder)
+    application = front.in_front_of(recorder)
     assert send(application, usual(sale, make_user().shopper_id)) == "204 No Content"
     assert len(recorder.reached) == 1
 
@@ -539,16 +490,16 @@ def test_hosts_that_somebody_makes_up_do_not_fill_the_memory(
     rung: list[int], monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
-    monkeypatch.setattr(express, "MOST_PLACES", 3)
+    monkeypatch.setattr(front, "MOST_PLACES", 3)
     places: list[str] = []
-    learn = express._learn_headers
+    learn = front._learn_place
 
     def learning(application: Any, environ: dict[str, Any]) -> Any:
         places.append(environ["HTTP_HOST"])
         return learn(application, environ)
 
-    monkeypatch.setattr(express, "_learn_headers", learning)
-    sale, application = open_sale(units=20), express.in_front_of(Recorder())
+    monkeypatch.setattr(front, "_learn_place", learning)
+    sale, application = open_sale(units=20), front.in_front_of(Recorder())
     for number in [1, 2, 3, 1, 4, 1]:
         environ = usual(sale, make_user().shopper_id)
         environ |= {"HTTP_HOST": f"h{number}.example", "HTTP_ORIGIN": f"http://h{number}.example"}

@@ -34,18 +34,18 @@ def passed(times: int, *, shopper: UUID | None = None, **browser: str) -> int:
     count = 0
     for _ in range(times):
         with suppress(TooManyRequestsError):
-            limits.count_click(request(**browser), shopper=shopper)
+            limits.count(request(**browser), allowance=limits.BUY, shopper=shopper)
             count += 1
     return count
 
 
 def test_a_shopper_a_browser_and_an_address_have_limits_of_their_own() -> None:
     ada = uuid4()
-    assert passed(30, shopper=ada) == limits.CLICKS_OF_SHOPPER
-    assert passed(30, shopper=uuid4()) == limits.CLICKS_OF_SHOPPER
-    assert passed(80, session="browser-one") == limits.CLICKS_OF_SESSION
-    assert passed(80, session="browser-two") == limits.CLICKS_OF_SESSION
-    assert passed(12_500, address="203.0.113.9") == limits.CLICKS_OF_ADDRESS
+    assert passed(30, shopper=ada) == limits.BUY.of_shopper
+    assert passed(30, shopper=uuid4()) == limits.BUY.of_shopper
+    assert passed(80, session="browser-one") == limits.BUY.of_session
+    assert passed(80, session="browser-two") == limits.BUY.of_session
+    assert passed(12_500, address="203.0.113.9") == limits.BUY.of_address
 
 
 def test_the_control_without_limits_every_click_passes(settings: Any) -> None:
@@ -58,7 +58,7 @@ def test_a_new_window_lets_everybody_click_again(clock: list[float]) -> None:
     assert passed(21, shopper=ada) == 20
     clock[0] += limits.WINDOW_SECONDS - 0.5
     with pytest.raises(TooManyRequestsError) as refused:
-        limits.count_click(request(), shopper=ada)
+        limits.count(request(), allowance=limits.BUY, shopper=ada)
     assert refused.value.retry_after == 1
     clock[0] += 0.5
     assert passed(1, shopper=ada) == 1
@@ -69,7 +69,7 @@ def test_names_that_somebody_makes_up_do_not_fill_the_memory(
 ) -> None:
     monkeypatch.setattr(limits, "MOST_COUNTS", 100)
     for number in range(1000):
-        limits.count_click(request(session="x" * 5000 + str(number)), shopper=None)
+        limits.count(request(session="x" * 5000 + str(number)), allowance=limits.BUY, shopper=None)
     assert len(limits._window.counts) <= 100 + 2
     assert {type(name) for name in limits._window.counts} == {int}
 

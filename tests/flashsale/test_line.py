@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import gate, line, sales, store
+from flashsale import gate, line, line_document, sales, store
 from flashsale.keys import key
 from flashsale.models import LineState, Sale
 from flashsale.sales import SaleInfo
@@ -29,7 +29,7 @@ def opened(sale: SaleInfo) -> datetime:
 
 
 def where(sale: SaleInfo, ticket: Ticket, shopper: UUID, now: datetime) -> line.Position:
-    document = line.document(sale, now=now)
+    document = line_document.read(sale, now=now)
     return line.position(sale, ticket=ticket, shopper=shopper, document=document, now=now)
 
 
@@ -128,7 +128,7 @@ def test_nobody_joins_before_the_lobby_opens() -> None:
 def test_a_place_that_a_ticket_proves_survives_the_loss_of_redis() -> None:
     sale = lobby()
     line.renew(sale, now=opened(sale))
-    shoppers = [uuid4() for _ in range(3)]
+    shoppers = [UUID(int=number) for number in range(3)]
     for shopper in shoppers:
         line.join(sale, shopper=shopper, now=opened(sale))
     line.renew(sale, now=opened(sale))
@@ -138,12 +138,12 @@ def test_a_place_that_a_ticket_proves_survives_the_loss_of_redis() -> None:
     assert second.ticket == Ticket(2)
     newcomer = line.join(sale, shopper=uuid4(), now=opened(sale))
     assert newcomer.ticket == Ticket(4)
-    assert line.document(sale, now=opened(sale))["draw_size"] == 0
+    assert line_document.read(sale, now=opened(sale))["draw_size"] == 0
 
 
 def test_a_lobby_that_redis_lost_before_the_opening_still_has_its_draw() -> None:
     sale = lobby()
-    shoppers = [uuid4() for _ in range(6)]
+    shoppers = [UUID(int=number) for number in range(6)]
     for shopper in shoppers:
         line.join(sale, shopper=shopper, now=timezone.now())
     line.renew(sale, now=timezone.now())
@@ -174,7 +174,7 @@ def test_the_serving_number_goes_on_where_it_was_after_the_loss_of_redis() -> No
     before = line.renew(sale, now=start + timedelta(seconds=1))["serving"]["base"]
     assert before == 5
     store.client().flushdb()
-    assert line.document(sale, now=start)["serving"] == {
+    assert line_document.read(sale, now=start)["serving"] == {
         "base": 5.0,
         "rate": 0.0,
         "at": start.isoformat(),

@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from flashsale import buying, gate, line, rehearsals, sales, steering, store
+from flashsale import buying, gate, line_document, rehearsals, sales, steering, store
 from flashsale.buying import Accepted, Refused
 from flashsale.keys import key
 from flashsale.models import Sale, SaleItem
@@ -177,7 +177,7 @@ def test_shoppers_claim_new_units_at_once_without_beat() -> None:
     assert steering.change_units(item=item, change=2, actor="")
     assert store.client().hget(key(sale.id, "gate"), f"free:{item.pk}") == "2"
     assert isinstance(click(item, late), Accepted)
-    assert line.document(sale, now=timezone.now())["units_left"] == 2
+    assert line_document.read(sale, now=timezone.now())["units_left"] == 2
 
 
 def test_control_without_telling_redis_they_stay_sold_out() -> None:
