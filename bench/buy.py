@@ -10,13 +10,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from django.middleware.csrf import _get_new_csrf_string
 from django.utils import timezone
 
-from bench import http, stage
+from bench import calls, http, stage
 from bench.figures import Figure, ratio, take_turns
 from bench.size import Size
-from flashsale import gate, shoppers, store, tickets
+from flashsale import gate, store, tickets
 from flashsale.keys import key
 from flashsale.sales import SaleInfo
 
@@ -34,9 +33,9 @@ def measure(size: Size) -> dict[str, Figure]:
         )
         sides: dict[str, Callable[[], float]] = {
             "buy_express": lambda: _buy(express, clicks),
-            "empty_view_without_middleware": lambda: _look(express, "/bench/bare/", clicks),
+            "empty_view_without_middleware": lambda: http.look(express, "/bench/bare/", clicks),
             "buy_django": lambda: _buy(django, clicks // 2),
-            "empty_view_with_middleware": lambda: _look(express, "/bench/empty/", clicks),
+            "empty_view_with_middleware": lambda: http.look(express, "/bench/empty/", clicks),
         }
         for side in sides.values():
             side()  # warms the workers
@@ -47,13 +46,6 @@ def measure(size: Size) -> dict[str, Figure]:
         "buy_vs_view_with_middleware": ratio(figures, "buy_express", "empty_view_with_middleware"),
         "buy_django_vs_bare_view": ratio(figures, "buy_django", bare),
     }
-
-
-def _look(port: int, path: str, count: int) -> float:
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n\r\n"
-    driven = http.drive(port=port, requests=[request.encode()] * count)
-    assert driven.statuses == {200: count}, driven.statuses
-    return driven.rate
 
 
 def _buy(port: int, count: int) -> float:
@@ -75,21 +67,11 @@ def _click(port: int, sale: SaleInfo, shopper: UUID, number: int) -> bytes:
     ends = timezone.now() + timedelta(minutes=5)
     admission = tickets.sign_admission(sale_id=sale.id, shopper=shopper, expires_at=ends)
     body = json.dumps({"admission": admission, "item": sale.items[0].id, "quantity": 1})
-    secret = _get_new_csrf_string()
-    cookie = shoppers.sign_cookie(shopper)
-    return "\r\n".join(
-        [
-            f"POST /api/v1/sales/{sale.slug}/purchases/ HTTP/1.1",
-            f"Host: 127.0.0.1:{port}",
-            f"Origin: http://127.0.0.1:{port}",
-            "Accept: application/json",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            f"Cookie: shopper={cookie}; csrftoken={secret}; sessionid={uuid4().hex}",
-            f"X-CSRFToken: {secret}",
-            f"X-Forwarded-For: 10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
-            f"Idempotency-Key: {uuid4()}",
-            "",
-            body,
-        ]
-    ).encode()
+    return calls.by_browser(
+        port,
+        path=f"/api/v1/sales/{sale.slug}/purchases/",
+        shopper=shopper,
+        number=number,
+        body=body,
+        more=[f"Idempotency-Key: {uuid4()}"],
+    )

@@ -93,6 +93,14 @@ def drive(*, port: int, requests: Sequence[bytes], connections: int = CONNECTION
     return Driven(rate=len(requests) / seconds, statuses=statuses)
 
 
+def look(port: int, path: str, count: int) -> float:
+    """Answers per second of a page that anybody may read."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {demo.HOST}:{port}\r\nAccept: */*\r\n\r\n"
+    driven = drive(port=port, requests=[request.encode()] * count)
+    assert driven.statuses == {200: count}, driven.statuses
+    return driven.rate
+
+
 def _read(connection: _Connection) -> int:
     """The status of a whole answer, or 0 while some of it is missing."""
     part = connection.socket.recv(65536)

@@ -26,12 +26,11 @@ def admission_cookie(sale: SaleInfo) -> str:
 
 def ticket_of(request: HttpRequest, sale: SaleInfo, shopper: UUID | None) -> Ticket | None:
     """The ticket that the browser shows, when it is this shopper's."""
-    if shopper is None:
+    shown = request.COOKIES.get(ticket_cookie(sale))
+    if shopper is None or not shown:
         return None
     try:
-        return tickets.read_ticket(
-            request.COOKIES.get(ticket_cookie(sale), ""), sale_id=sale.id, shopper=shopper
-        )
+        return tickets.read_ticket(shown, sale_id=sale.id, shopper=shopper)
     except tickets.NotValid:
         return None
 

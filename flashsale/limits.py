@@ -47,6 +47,7 @@ BUY = Allowance("buy", 20, 60, 12_000)
 #: Joining and asking to enter: a browser does each once, and again after a refusal.
 LINE = Allowance("line", 60, 120, 12_000)
 WINDOW_SECONDS = 60.0
+SESSION_COOKIE: str = settings.SESSION_COOKIE_NAME
 #: Counts that a process keeps, about 10 MB; more begin a new window early.
 MOST_COUNTS = 100_000
 
@@ -76,7 +77,7 @@ def count(request: HttpRequest, *, allowance: Allowance, shopper: UUID | None) -
     now = time.monotonic()
     if now >= _window.ends or len(_window.counts) >= MOST_COUNTS:
         _window.ends, _window.counts = now + WINDOW_SECONDS, {}
-    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    session = request.COOKIES.get(SESSION_COOKIE)
     counts = _window.counts
     is_over = False
     for who, most in (

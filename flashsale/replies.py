@@ -1,16 +1,15 @@
 """What the hot routes of the JSON API answer, ready to be sent: the same over Django and over the express way."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from flashsale.admissions import Admitted
 from shop import problems
 
 #: Seconds after which a client that met a busy moment may try again.
 BUSY_RETRY_SECONDS = 1
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Reply:
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    return _encode(document).encode()
+    return orjson.dumps(document)
 
 
 def refusal(

@@ -1,11 +1,12 @@
 """The calls of the express way. Each answers, or gives None when Django shall."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from flashsale import clicks, entries, line_document, sales
 from flashsale.cookies import admission_cookie, admission_header, ticket_of
@@ -110,7 +111,7 @@ ROUTES = {
 def _read(body: bytes, members: set[str]) -> dict[str, Any] | None:
     """The object that was sent; None when it is none, or says something that we do not know."""
     try:
-        said = json.loads(body.decode())
+        said = orjson.loads(body)
     except ValueError:
         return None
     return said if isinstance(said, dict) and said.keys() <= members else None
