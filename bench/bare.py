@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import hiredis
 
@@ -23,6 +24,11 @@ class BareSocket:
         if password:
             self.send(pack([b"AUTH", password.encode()]))
             self.receive()
+
+    @classmethod
+    def of_url(cls, url: str) -> "BareSocket":
+        server = urlsplit(url)
+        return cls(server.hostname or "", server.port or 0, server.password or "")
 
     def send(self, packed: bytes) -> None:
         self.socket.sendall(packed)

@@ -16,6 +16,7 @@ from bench import (
     crowd,
     drains,
     latency,
+    line,
     memory,
     pages,
     plots,
@@ -49,8 +50,10 @@ def everything(size: Size) -> int:
         summary |= _said("claim script", scripts.measure(size))
         synced = scripts.time_sync(size)
         summary |= _said("memory", memory.measure(size))
+        summary |= _said("the line's memory", memory.measure_line(size))
         summary |= _said("Buy to held", latency.measure(size))
         summary |= _said("Buy against an empty view", buy.measure(size))
+        summary |= _said("the line against an empty view", line.measure(size))
         summary |= _said("rows", rows.measure(size))
         tables = {
             "machine": _machine(load),

@@ -190,8 +190,7 @@ def _through_the_gate() -> float:
 
 def _through_a_socket() -> float:
     sale = stage.open_sale(units=CALLS_OF_ONE)
-    server = urlsplit(settings.REDIS_URL)
-    bare = BareSocket(server.hostname or "", server.port or 0, server.password or "")
+    bare = BareSocket.of_url(settings.REDIS_URL)
     digest = str(store.script("claim").sha)
     calls = [
         [

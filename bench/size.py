@@ -29,6 +29,8 @@ class Size:
     click_seconds: int
     #: Clicks on Buy of one round over HTTP, as fast as they are answered.
     clicks: int
+    #: Shoppers who join the lobby.
+    entrants: int
     #: Rows in reservations and in movements, at the most.
     rows: int
 
@@ -47,6 +49,7 @@ FULL = Size(
     queue_lengths=(100, 1000, 10_000, 100_000),
     click_seconds=20,
     clicks=10_000,
+    entrants=10_000_000,
     rows=10_000_000,
 )
 QUICK = Size(
@@ -63,6 +66,7 @@ QUICK = Size(
     queue_lengths=(100, 1000, 10_000),
     click_seconds=6,
     clicks=3000,
+    entrants=200_000,
     rows=1_000_000,
 )
 

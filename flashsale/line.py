@@ -78,7 +78,7 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
             is_new = store.run(
                 "lobby",
                 keys=[key(sale.id, "entrants"), key(sale.id, "seen")],
-                args=[str(shopper), *_seen_bits(shopper)],
+                args=[str(shopper), 2**SEEN_BITS - 1, *_seen_bits(shopper)],
             )
             return Joined(ticket=Ticket(number=None), is_new=bool(is_new))
         bits = _seen_bits(shopper)
