@@ -8,13 +8,11 @@
 -- Returns {number, 1 when it is new}; number 0 is a place of the draw.
 
 if #ARGV > 3 then
-  local was_there = true
+  local bits, was_there = {}, true
   for index = 4, #ARGV do
-    if redis.call('GETBIT', KEYS[4], ARGV[index]) == 0 then
-      was_there = false
-      break
-    end
+    for _, word in ipairs({'GET', 'u1', ARGV[index]}) do bits[#bits + 1] = word end
   end
+  for _, bit in ipairs(redis.call('BITFIELD', KEYS[4], unpack(bits))) do was_there = was_there and bit == 1 end
   if was_there and redis.call('PFCOUNT', KEYS[3]) <= tonumber(ARGV[3]) then return {0, 0} end
 end
 

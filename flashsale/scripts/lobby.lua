@@ -10,9 +10,13 @@
 -- Born at its full size: grown bit by bit it would take up to twice as much.
 if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SETBIT', KEYS[2], ARGV[2], 0) end
 
-local new = 0
+local bits = {}
 for index = 3, #ARGV do
-  if redis.call('SETBIT', KEYS[2], ARGV[index], 1) == 0 then new = 1 end
+  for _, word in ipairs({'SET', 'u1', ARGV[index], 1}) do bits[#bits + 1] = word end
+end
+local new = 0
+for _, before in ipairs(redis.call('BITFIELD', KEYS[2], unpack(bits))) do
+  if before == 0 then new = 1 end
 end
 redis.call('PFADD', KEYS[1], ARGV[1])
 return new
