@@ -1,13 +1,14 @@
 """Who is asking: by token, or by signed cookie with Django's CSRF check."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
-from django.http import QueryDict
+from django.core.handlers.wsgi import WSGIRequest, get_str_from_wsgi
+from django.http import QueryDict, parse_cookie
 from django.middleware.csrf import CSRF_SECRET_LENGTH, RejectRequest
 from rest_framework.authentication import CSRFCheck
 
@@ -42,6 +43,16 @@ class Call(WSGIRequest):
     def __init__(self, environ: "WSGIEnvironment") -> None:
         self.environ = self.META = environ
         self.method = environ["REQUEST_METHOD"]
+
+    @cached_property
+    def COOKIES(self) -> dict[str, str]:  # type: ignore[override]  # noqa: N802 -- Django's name
+        """As Django reads them; those that no browser would send otherwise are split at once."""
+        sent = self.META.get("HTTP_COOKIE", "")
+        if '"' in sent or "\\" in sent or not sent.isascii():
+            return parse_cookie(get_str_from_wsgi(self.META, "HTTP_COOKIE", ""))
+        return {
+            name: value for name, _, value in (each.partition("=") for each in sent.split("; "))
+        }
 
 
 def _never(*args: Any) -> Any:

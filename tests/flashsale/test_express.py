@@ -10,12 +10,14 @@ from uuid import UUID
 import httpx
 import pytest
 import redis
+from django.http import parse_cookie
 from django.urls import reverse
 from django.utils import timezone
 
 from flashsale import buying, gate, purchases, shedding, shoppers, store, tickets
 from flashsale.buying import Refusal, Refused
 from flashsale.express import front
+from flashsale.express.callers import Call
 from flashsale.keys import key
 from flashsale.models import LoadLevel, Sale
 from flashsale.sales import SaleInfo
@@ -505,3 +507,15 @@ def test_hosts_that_somebody_makes_up_do_not_fill_the_memory(
         environ |= {"HTTP_HOST": f"h{number}.example", "HTTP_ORIGIN": f"http://h{number}.example"}
         assert send(application, environ) == "202 Accepted"
     assert places == ["h1.example", "h2.example", "h3.example", "h4.example", "h1.example"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["a=1", "a=1; b=2; a=3", "a=b=c; d=", "a=1:x-y_z; sessionid=s", 'a="q\\"uoted"; b=2', "a=\\101; b"],
+)  # fmt: skip
+def test_cookies_are_read_as_django_reads_them(sent: str) -> None:
+    assert parse_cookie(sent) == Call({"REQUEST_METHOD": "POST", "HTTP_COOKIE": sent}).COOKIES
+
+
+def test_without_cookies_there_are_none_that_count() -> None:
+    assert Call({"REQUEST_METHOD": "POST"}).COOKIES.get("shopper") is None
