@@ -151,7 +151,9 @@ class Run:
             person.ticket, person.place = said["ticket"], said["place"]
             person.is_done = not person.comes
             if person.comes:
-                self.client.at(time.time() + random.uniform(0, NEAR_POLL), lambda: self.poll(person))
+                self.client.at(
+                    time.time() + random.uniform(0, NEAR_POLL), lambda: self.poll(person)
+                )
 
         self.call(person, "ticket", {}, joined)
 
@@ -170,7 +172,11 @@ class Run:
         document = json.loads(raw.partition(b"\r\n\r\n")[2])
         if document["phase"] == "open" and person.place is None and document["draw_size"]:
             person.place = self.drawn(person, document)
-        if self.seen.sold_out_at and document["units_left"] == 0 and person.knows_sold_out_at is None:
+        if (
+            self.seen.sold_out_at
+            and document["units_left"] == 0
+            and person.knows_sold_out_at is None
+        ):
             person.knows_sold_out_at = now
         pause = FAR_POLL / 4 if document["phase"] == "lobby" else NEAR_POLL
         if person.place is not None and document["phase"] == "open":
@@ -281,9 +287,7 @@ def main() -> int:
     stage.make_shoppers(SHOPPERS)
     try:
         with ExitStack() as stack:
-            port = stack.enter_context(
-                http.granian(environment={"RATELIMIT_ENABLE": "false"})
-            )
+            port = stack.enter_context(http.granian(environment={"RATELIMIT_ENABLE": "false"}))
             stack.enter_context(workers())
             report = rehearse(port)
     finally:
@@ -334,8 +338,10 @@ def rehearse(port: int) -> dict[str, Any]:
         client.at(started + random.uniform(first, latest), lambda person=person: run.join(person))  # type: ignore[misc]
     run.watch()
     client.run(
-        until=lambda: time.time() - started > MOST_SECONDS
-        or bool(seen.sold_out_at and time.time() > seen.sold_out_at + 15)
+        until=lambda: (
+            time.time() - started > MOST_SECONDS
+            or bool(seen.sold_out_at and time.time() > seen.sold_out_at + 15)
+        )
     )
     return judge(people, seen, opens_at.timestamp())
 
@@ -353,14 +359,14 @@ def judge(people: list[Person], seen: Seen, opens_at: float) -> dict[str, Any]:
         if person.entered_at is None:
             continue
         fit = [
-            (at, wait)
-            for at, wait in person.estimates
-            if person.entered_at - at >= SHORTEST_WAIT
+            (at, wait) for at, wait in person.estimates if person.entered_at - at >= SHORTEST_WAIT
         ]
         if fit:
             at, wait = random.choice(fit)
             errors.append(abs(wait - (person.entered_at - at)) / (person.entered_at - at))
-    waiting = [person for person in people if person.comes and not person.entered_at and person.ticket]
+    waiting = [
+        person for person in people if person.comes and not person.entered_at and person.ticket
+    ]
     late = sorted(
         person.knows_sold_out_at - seen.sold_out_at
         for person in waiting
@@ -377,7 +383,9 @@ def judge(people: list[Person], seen: Seen, opens_at: float) -> dict[str, Any]:
         "median error of the estimate": round(statistics.median(errors), 3) if errors else None,
         "estimates judged": len(errors),
         "waiting at the sell-out": len(waiting),
-        "knew it within 3 s": round(sum(each <= 3.0 for each in late) / len(waiting), 4) if waiting else None,
+        "knew it within 3 s": round(sum(each <= 3.0 for each in late) / len(waiting), 4)
+        if waiting
+        else None,
         "slowest to know, s": round(late[-1], 2) if late else None,
         "answers": dict(sorted(seen.statuses.items())),
     }

@@ -1,4 +1,4 @@
-"""Tables, and the document that shows them: what stands between its markers is written by `make bench` alone."""
+"""Tables, and the document that shows them: what stands between its markers is written by the bench alone."""
 
 import re
 import statistics
@@ -8,22 +8,21 @@ from typing import Any
 
 from bench.figures import Figure, Sides
 
-MARKED = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
 
 class NoSuchTableError(Exception):
     """The page asks for a table that is not made."""
 
 
-def write(path: Path, tables: Mapping[str, str]) -> None:
-    """Put each table between its markers. Raises `NoSuchTableError`."""
+def write(path: Path, tables: Mapping[str, str], *, run: str = "bench") -> None:
+    """Put each table of a run between its markers. Raises `NoSuchTableError`."""
+    marked = re.compile(rf"(<!-- {run}: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
     def filled(found: re.Match[str]) -> str:
         if found[2] not in tables:
             raise NoSuchTableError(found[2])
         return f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}"
 
-    path.write_text(MARKED.sub(filled, path.read_text()))
+    path.write_text(marked.sub(filled, path.read_text()))
 
 
 def summary_table(summary: Mapping[str, Figure]) -> str:

@@ -1,5 +1,6 @@
 """The plots that docs/performance.md shows. The same figures give the same bytes."""
 
+import itertools
 import math
 import statistics
 from pathlib import Path
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from bench.figures import Sides
+from bench.line_simulation import Run
 
 #: Told apart without colour, too: each has a marker of its own.
 LOOKS = {
@@ -59,6 +61,34 @@ def draw_batches(figures: Sides, path: Path) -> None:
     axes.set_ylim(bottom=0)
     axes.set_title("Holds a second by claims in one transaction", loc="left")
     axes.set_xlabel("claims in one transaction")
+    _save(canvas, path)
+
+
+def draw_line(runs: list[Run], path: Path) -> None:
+    """A row for each scenario of the line's simulation: the serving number, who is inside, and calls, by the minute."""
+    canvas = Canvas(figsize=(9, 1.6 * len(runs)), layout="constrained")
+    grid = canvas.subplots(len(runs), 3, sharex=True, squeeze=False)
+    look: dict[str, Any] = {"color": LOOKS["redis"][0], "linewidth": 1}
+    for row, run in zip(grid, runs, strict=True):
+        # Every tenth second: calls of one are whole shoppers, and flicker.
+        seconds = run.seconds[::10]
+        minutes = [second.at / 60 for second in seconds]
+        served = [second.served for second in seconds]
+        calls = [(after - before) / 10 for before, after in itertools.pairwise(served)]
+        row[0].plot(minutes, served, **look)
+        row[1].plot(minutes, [second.inside for second in seconds], **look)
+        row[1].axhline(run.scenario.cap, color=LOOKS["lock"][0], linewidth=1, linestyle="dashed")
+        row[2].plot(minutes[1:], calls, **look)
+        # The burst of the opening would make everything after it look flat.
+        row[2].set_ylim(0, 1.2 * max(calls[3:]))
+        row[0].set_title(run.scenario.name, loc="left", fontsize=10)
+        for axes in row:
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+    grid[0][1].set_title("inside, and the cap", loc="left", fontsize=10)
+    grid[0][2].set_title("calls a second", loc="left", fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("minutes after the opening")
     _save(canvas, path)
 
 

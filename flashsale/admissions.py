@@ -52,8 +52,12 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
         now=now,
     )
     if not where.is_served:
-        wait = int(where.wait_seconds or RETRY_SECONDS)
-        return SentAway(NoEntry.TOO_EARLY, min(max(wait, 1), LONGEST_RETRY_SECONDS))
+        # At the most a second for each one ahead: who is near the front must not sleep through their turn,
+        # because those before them may be quicker than the wait that is told.
+        retry = max(where.ahead or 0, RETRY_SECONDS)
+        if where.wait_seconds is not None:
+            retry = min(retry, max(1, int(where.wait_seconds)))
+        return SentAway(NoEntry.TOO_EARLY, min(retry, LONGEST_RETRY_SECONDS))
     ends = now + timedelta(seconds=sale.admission_seconds)
     outcome, ends_ms = store.run(
         "admit",

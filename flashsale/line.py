@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from flashsale import gate, store
@@ -52,7 +53,8 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a shopper stands. `place` is None until the draw; `wait_seconds` None while nobody can say."""
+    """Where a shopper stands. `place` is None until the draw; `wait_seconds` None while nobody can say: the sale is
+    not open, or more people are ahead than units are left."""
 
     place: int | None
     ahead: int | None
@@ -117,11 +119,15 @@ def position(
         place = draw_size + ticket.number
     serving = read_serving(document["serving"])
     moment = now.timestamp()
-    is_served = document["phase"] == Phase.OPEN and serving.has_reached(place, moment)
+    is_open = document["phase"] == Phase.OPEN
+    is_served = is_open and serving.has_reached(place, moment)
     ahead = 0 if is_served else max(0, place - 1 - int(serving.number_at(moment)))
-    wait = ahead / serving.rate if serving.rate > 0 else None
+    can_say = is_served or (is_open and ahead < document["units_left"])
     return Position(
-        place=place, ahead=ahead, is_served=is_served, wait_seconds=0.0 if is_served else wait
+        place=place,
+        ahead=ahead,
+        is_served=is_served,
+        wait_seconds=serving.seconds_to(place, moment) if can_say else None,
     )
 
 
@@ -141,15 +147,12 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
     active = int(client.zcard(active_key))
     entered = int(client.get(key(sale.id, "entered")) or 0)
     gate_fields = client.hgetall(key(sale.id, "gate"))
-    free = sum(int(value) for name, value in gate_fields.items() if name.startswith("free:"))
-    remembered = client.get(key(sale.id, "controller"))
     moment = now.timestamp()
-    memory = (
-        Memory.loads(str(remembered))
-        if remembered
-        else Memory(serving=Serving(base=state.served, rate=0.0, at=moment, until=moment))
+    memory = remembered(sale) or Memory(
+        serving=Serving(base=state.served, rate=0.0, at=moment, until=moment)
     )
-    is_open = phase_by_clock(sale, now=now) is Phase.OPEN
+    phase_now = phase_by_clock(sale, now=now)
+    is_open = phase_now is Phase.OPEN
     memory = decide(
         memory,
         Inputs(
@@ -159,15 +162,17 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
             active=active,
             entered=entered,
             cap=sale.admission_cap,
-            units_free=free,
+            units_free=_units(gate_fields, "free:"),
             is_open=is_open,
+            admission_seconds=sale.admission_seconds,
+            is_paused=phase_now is Phase.PAUSED,
+            pace=sale.admissions_per_minute / 60 if sale.admissions_per_minute else None,
+            backlog_seconds=_units(gate_fields, "queued:") / settings.PURCHASES_PER_SECOND,
         ),
     )
-    waiting = (
-        max(0, (draw_size or 0) + last - int(memory.serving.base))
-        if is_open
-        else max(state.entrants, int(client.pfcount(key(sale.id, "entrants")))) + last
-    )
+    entrants = max(state.entrants, int(client.pfcount(key(sale.id, "entrants"))))
+    joined = (entrants if draw_size is None else draw_size) + last
+    waiting = max(0, joined - int(memory.serving.base))
     value = compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
     pipeline = client.pipeline(transaction=False)
     pipeline.set(key(sale.id, "controller"), memory.dumps())
@@ -178,6 +183,24 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
         served=memory.serving.base, last_number=last, updated_at=timezone.now()
     )
     return value
+
+
+def remembered(sale: SaleInfo) -> Memory | None:
+    """What the controller remembers of its last run; None before the first, and after one of another version.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    text = store.client().get(key(sale.id, "controller"))
+    try:
+        return Memory.loads(str(text)) if text else None
+    except (KeyError, TypeError):
+        return None
+
+
+def _units(gate_fields: dict[str, str], prefix: str) -> int:
+    """Units of all items in the gate's fields of one kind."""
+    return sum(int(value) for name, value in gate_fields.items() if name.startswith(prefix))
 
 
 def _restore(sale: SaleInfo, state: LineState) -> None:

@@ -120,6 +120,8 @@ def read_serving(value: dict[str, Any]) -> Serving:
         rate=value["rate"],
         at=datetime.fromisoformat(value["at"]).timestamp(),
         until=datetime.fromisoformat(value["until"]).timestamp(),
+        # Of a sale that ended under an older version the document has none.
+        pace=value.get("pace"),
     )
 
 
@@ -140,6 +142,7 @@ def compose(
             "rate": round(serving.rate, 6),
             "at": _moment(serving.at),
             "until": _moment(serving.until),
+            "pace": serving.pace and round(serving.pace, 6),
         },
         "waiting": waiting,
         "units_left": units.left,

@@ -65,6 +65,10 @@ class ServingSerializer(serializers.Serializer[Any]):
     rate = serializers.FloatField()
     at = serializers.DateTimeField()
     until = serializers.DateTimeField(help_text="Past this the serving number stands still.")
+    pace = serializers.FloatField(
+        allow_null=True,
+        help_text="Places a second in the longer run, to tell a wait by; null when nobody can say.",
+    )
 
 
 class LineSerializer(serializers.Serializer[Any]):

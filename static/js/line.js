@@ -85,7 +85,7 @@ function render() {
   show("ahead-words", ahead === 1 ? "person ahead of you" : "people ahead of you");
   show("place-shown", numbers.format(place));
   show("chance", chanceInWords(ahead));
-  show("wait", line.serving.rate > 0 ? waitInWords(ahead / line.serving.rate) : "–");
+  show("wait", line.serving.pace && ahead < line.units_left ? waitInWords(ahead / line.serving.pace) : "–");
   const progress = find("progress");
   if (progress) {
     progress.hidden = false;

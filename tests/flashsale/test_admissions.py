@@ -67,6 +67,19 @@ def test_nobody_enters_before_their_turn() -> None:
     assert store.client().zcard(key(sale.id, "active")) == 1
 
 
+def test_who_is_near_the_front_is_asked_to_come_again_soon_whatever_the_wait_is_told_as() -> None:
+    # Room for one, for a minute and a half each; and no more units than for one.
+    for fields in ({"admission_cap": 1}, {"units": 1}):
+        sale, shoppers, now = crowded(80, **fields)
+        retries = [enter(sale, number, shoppers[number - 1], now) for number in (2, 5, 80)]
+        assert retries == [SentAway(NoEntry.TOO_EARLY, seconds) for seconds in (2, 3, 60)]
+
+
+def test_who_is_far_behind_a_fast_line_is_asked_to_come_again_when_it_is_their_turn() -> None:
+    sale, shoppers, now = crowded(80, units=1000, admissions_per_minute=240)
+    assert enter(sale, 80, shoppers[79], now) == SentAway(NoEntry.TOO_EARLY, 18)
+
+
 def test_the_cap_holds_even_for_those_who_were_served() -> None:
     sale, shoppers, now = crowded(3, admission_cap=3)
     store.client().zadd(

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from flashsale import gate, line, line_document, sales, store
+from flashsale.controller import Reason
 from flashsale.keys import key
 from flashsale.models import LineState, Sale
 from flashsale.sales import SaleInfo
@@ -179,6 +181,7 @@ def test_the_serving_number_goes_on_where_it_was_after_the_loss_of_redis() -> No
         "rate": 0.0,
         "at": start.isoformat(),
         "until": start.isoformat(),
+        "pace": None,
     }
     after = line.renew(sale, now=start + timedelta(seconds=2))["serving"]["base"]
     assert after == before
@@ -195,3 +198,78 @@ def test_a_paused_sale_serves_nobody_and_keeps_everybody_s_place() -> None:
     assert (document["phase"], document["serving"]["rate"]) == ("paused", 0.0)
     position = where(paused, Ticket(None), shopper, opened(sale) + timedelta(seconds=5))
     assert (position.place, position.is_served) == (1, False)
+    assert position.wait_seconds is None
+    assert (document["serving"]["pace"], document["waiting"]) == (None, 0)
+
+
+def in_line(count: int, **fields: Any) -> SaleInfo:
+    """A sale that is open, with `count` shoppers in line."""
+    sale = lobby(**{"queue_mode": Sale.QueueMode.FIRST_COME, "units": 100} | fields)
+    for _ in range(count):
+        line.join(sale, shopper=uuid4(), now=opened(sale))
+    return sale
+
+
+def test_a_wait_is_told_by_the_pace_and_not_by_what_is_called_this_second() -> None:
+    sale = in_line(40, admissions_per_minute=60)
+    now = opened(sale)
+    document = line.renew(sale, now=now)
+    # The pace, and half as much again to have shoppers on their way.
+    assert (document["serving"]["rate"], document["serving"]["pace"]) == (1.5, 1.0)
+    position = where(sale, Ticket(30), uuid4(), now)
+    assert position.ahead == 29
+    assert position.wait_seconds == pytest.approx(1 + 28.5, abs=1e-5)
+    again = where(sale, Ticket(30), uuid4(), now + timedelta(seconds=0.5))
+    assert again.wait_seconds == pytest.approx(0.5 + 28.5, abs=1e-5)
+
+
+def test_nobody_is_told_a_wait_when_more_are_ahead_than_units_are_left() -> None:
+    sale = in_line(102, units=100, admissions_per_minute=60)
+    now = opened(sale)
+    line.renew(sale, now=now)
+    waits = [where(sale, Ticket(place), uuid4(), now).wait_seconds for place in (100, 101)]
+    assert waits == [pytest.approx(1 + 98.5, abs=1e-5), None]
+
+
+def test_claims_that_wait_to_be_settled_stop_the_line(settings: Any) -> None:
+    sale = in_line(40)
+    now = opened(sale)
+    line.renew(sale, now=now)
+    for _ in range(6):
+        gate.claim(
+            sale_id=sale.id,
+            shopper=uuid4(),
+            item=sale.items[0].id,
+            quantity=1,
+            purchase=uuid4(),
+            now=now,
+        )
+    settings.PURCHASES_PER_SECOND = 1
+    serving = line.renew(sale, now=now + timedelta(seconds=0.5))["serving"]
+    assert (serving["base"], serving["rate"]) == (20, 0)
+    memory = line.remembered(sale)
+    assert memory is not None
+    assert memory.reason is Reason.BACKLOG
+    settings.PURCHASES_PER_SECOND = 2
+    assert line.renew(sale, now=now + timedelta(seconds=0.5))["serving"]["rate"] == 20
+
+
+def test_what_another_version_remembered_is_not_read_and_the_line_goes_on() -> None:
+    sale = in_line(9, units=5)
+    now = opened(sale)
+    line.renew(sale, now=now)
+    line.renew(sale, now=now + timedelta(seconds=1))
+    old = {"serving": {"base": 5.0, "rate": 0.0, "at": 0.0, "until": 1.0}, "samples": [[0.0, 5.0]]}
+    store.client().set(key(sale.id, "controller"), json.dumps(old))
+    assert line.remembered(sale) is None
+    assert line.renew(sale, now=now + timedelta(seconds=2))["serving"]["base"] == 5
+    assert line.remembered(sale) is not None
+
+
+def test_a_document_of_an_older_version_is_read_and_tells_no_wait() -> None:
+    sale = in_line(40, admissions_per_minute=60)
+    now = opened(sale)
+    document = line.renew(sale, now=now)
+    del document["serving"]["pace"]
+    position = line.position(sale, ticket=Ticket(30), shopper=uuid4(), document=document, now=now)
+    assert (position.ahead, position.wait_seconds) == (29, None)
