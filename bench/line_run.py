@@ -1,4 +1,4 @@
-"""A real run of the line: ten thousand shoppers over HTTP against web server, workers and beat, half of them never come.
+"""A real run of the line: ten thousand shoppers over HTTP, against the shop's own programs; half of them never come.
 
 `python -m bench.line_run` takes about five minutes, prints what it saw and writes var/bench/line-run.json. Browsers do
 what `static/js/line.js` does: they poll with jitter, work out their place and wait from the document, and ask to enter

@@ -7,9 +7,11 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from flashsale import line_metrics
 from flashsale.models import Drift
 from inventory.models import AuditRun, Reservation, Stock
 from shop.models import Order, PaymentIntent
@@ -72,6 +74,7 @@ def _metrics() -> Iterator[str]:
             "When the last audit began, in seconds since the epoch.",
             int(run.started_at.timestamp()),
         )
+    yield from line_metrics.exposition(now=timezone.now())
 
 
 def _counts(model: type[Order | PaymentIntent | Reservation]) -> dict[str, int]:

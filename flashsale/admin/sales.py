@@ -28,6 +28,7 @@ from flashsale.admin.sale_form import (
     SaleForm,
     warnings,
 )
+from flashsale.controller import Reason
 from flashsale.models import Sale, SaleItem
 from flashsale.sales import NotPossible, phase_by_clock
 from inventory.stock import NotEnoughStock
@@ -37,6 +38,16 @@ Status = Sale.Status
 #: Methods that show a time which cannot be changed any more.
 TOLD_TIMES = {"lobby_opens_at": "lobby_opens", "opens_at": "opens", "closes_at": "closes"}
 RUNNING = (Status.SCHEDULED, Status.PAUSED)
+#: Why the controller calls no more shoppers, as a merchant reads it.
+HELD_UP_BY = {
+    Reason.CLOSED: "the sale is not open",
+    Reason.PAUSED: "the pause",
+    Reason.EVERYONE_SERVED: "nothing: everyone in line was called",
+    Reason.CAP: "the cap: as many are inside, or on their way, as may be",
+    Reason.UNITS: "the units: as many are inside, or on their way, as there are free ones",
+    Reason.PACE: "the pace that you chose",
+    Reason.BACKLOG: "the purchase queue: claims take long to be settled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +225,7 @@ class SaleAdmin(admin.ModelAdmin):
             ("Held", now.units.held),
             ("Free", now.units.left),
             ("In line", "no line" if now.waiting is None else now.waiting),
+            *_line_told(now.line),
             (
                 "Claims being settled",
                 "unknown, Redis is away" if now.queued is None else now.queued,
@@ -333,6 +345,21 @@ def _told(moment: Any) -> str:
 
 def _step_url(sale: Sale, name: str) -> str:
     return reverse("admin:flashsale_sale_step", args=[sale.pk, name])
+
+
+def _line_told(line: figures.LineFigures | None) -> list[tuple[str, object]]:
+    if line is None:
+        return []
+    pace = line.places_per_minute
+    return [
+        ("Joined the line", line.joined),
+        ("Called", line.served),
+        ("Came in", line.entered),
+        ("Did not come", f"{line.no_shows}; now {line.show_up:.0%} of those who are called come"),
+        ("Coming in", f"{line.entries_per_minute:.1f} a minute"),
+        ("Line moves on by", "unknown" if pace is None else f"{pace:.1f} places a minute"),
+        ("Held up by", HELD_UP_BY[line.reason]),
+    ]
 
 
 def _gate_told(now: figures.Figures) -> str:

@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from flashsale import purchases, shedding, store
+from flashsale import line, purchases, shedding, store
 from flashsale.keys import key
 from flashsale.models import LoadLevel, Purchase, Sale
 from flashsale.sales import pool_name
@@ -330,6 +331,29 @@ def test_the_change_page_shows_where_the_units_are(client: Client) -> None:
     for label, number in [("Sold", 0), ("Held", 1), ("Free", 4), ("In line", "no line")]:
         assert f'<th scope="row">{label}</th><td>{number}</td>' in page
     assert "4, agrees with the books" in page
+
+
+@pytest.mark.usefixtures("merchant")
+def test_the_change_page_shows_how_the_line_moves_and_what_holds_it_up(client: Client) -> None:
+    info = make_sale(queue_mode=Sale.QueueMode.FIRST_COME, units=100, admission_cap=4)
+    now = timezone.now()
+    for _ in range(10):
+        line.join(info, shopper=uuid4(), now=now)
+    line.renew(info, now=now)
+    line.renew(info, now=now + timedelta(seconds=1))
+    page = client.get(change_url(Sale.objects.get(pk=info.id))).content.decode()
+    rows = {
+        "In line": "6",
+        "Joined the line": "10",
+        "Called": "4",
+        "Came in": "0",
+        "Did not come": "0; now 100% of those who are called come",
+        "Coming in": "0.0 a minute",
+        "Line moves on by": "2.7 places a minute",  # four at a time, for a minute and a half each
+        "Held up by": "the cap: as many are inside, or on their way, as may be",
+    }
+    for label, value in rows.items():
+        assert f'<th scope="row">{label}</th><td>{value}</td>' in page
 
 
 @pytest.mark.usefixtures("merchant")
