@@ -37,6 +37,8 @@ SEEN_BITS, SEEN_HASHES = 22, 8
 #: In a larger crowd only a ticket proves it.
 SEEN_TRUSTED = 300_000
 
+#: What the join script says when Redis knows no last number.
+LOST = -1
 #: Phases in which a shopper may join. A pause does not send anybody away.
 JOINABLE = (Phase.LOBBY, Phase.OPEN, Phase.PAUSED)
 
@@ -69,6 +71,7 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
         CannotJoin: too early, over, or a sale without a line.
         redis.RedisError: Redis is away.
     """
+    joined_at = int(now.timestamp()) if proven is None else proven.joined_at
     now_phase = phase_by_clock(sale, now=now)
     if now_phase not in JOINABLE or not sale.has_line:
         raise CannotJoin(now_phase)
@@ -82,14 +85,27 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
                 keys=[key(sale.id, "entrants"), key(sale.id, "seen")],
                 args=[str(shopper), 2**SEEN_BITS - 1, *_seen_bits(shopper)],
             )
-            return Joined(ticket=Ticket(number=None), is_new=bool(is_new))
+            return Joined(ticket=Ticket(None, joined_at), is_new=bool(is_new))
         bits = _seen_bits(shopper)
+    proven_number = proven.number or 0 if proven else 0
+    number, is_new = _take_number(sale, shopper, proven_number, bits, floor="")
+    if number == LOST:
+        # Nobody has a number yet, or Redis lost them: what PostgreSQL knows of is not given out again.
+        state = LineState.objects.filter(sale_id=sale.id).first()
+        floor = state.last_number if state else 0
+        number, is_new = _take_number(sale, shopper, proven_number, bits, floor=floor)
+    return Joined(ticket=Ticket(number or None, joined_at), is_new=bool(is_new))
+
+
+def _take_number(
+    sale: SaleInfo, shopper: UUID, proven: int, bits: list[int], *, floor: int | str
+) -> tuple[int, int]:
     number, is_new = store.run(
         "join",
         keys=[key(sale.id, name) for name in ("numbers", "last", "entrants", "seen")],
-        args=[str(shopper), proven.number or 0 if proven else 0, SEEN_TRUSTED, *bits],
+        args=[str(shopper), proven, floor, SEEN_TRUSTED, *bits],
     )
-    return Joined(ticket=Ticket(number=number or None), is_new=bool(is_new))
+    return number, is_new
 
 
 def _seen_bits(shopper: UUID) -> list[int]:

@@ -1,6 +1,6 @@
 """Tickets and admissions: signed values that the browser keeps, bound to one sale and one shopper."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID
@@ -16,9 +16,14 @@ class NotValid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in line. `number` is None for those who take part in the draw."""
+    """A place in line. `number` is None for those who take part in the draw.
+
+    `joined_at` is when the ticket was first signed, in seconds since the epoch; it says how long somebody waited and
+    decides nothing, so tickets of one place are equal.
+    """
 
     number: int | None
+    joined_at: int = field(default=0, compare=False)
 
     @property
     def is_draw(self) -> bool:
@@ -32,13 +37,13 @@ def _signer(salt: str) -> QuickSigner:
 
 def sign_ticket(ticket: Ticket, *, sale_id: int, shopper: UUID) -> str:
     number = "draw" if ticket.number is None else ticket.number
-    return _signer("ticket").sign(f"{sale_id}:{shopper}:{number}")
+    return _signer("ticket").sign(f"{sale_id}:{shopper}:{number}:{ticket.joined_at}")
 
 
 def read_ticket(value: str, *, sale_id: int, shopper: UUID) -> Ticket:
     """Raises: NotValid."""
-    number = _read("ticket", value, sale_id=sale_id, shopper=shopper)
-    return Ticket(number=None if number == "draw" else int(number))
+    number, joined_at = _read("ticket", value, sale_id=sale_id, shopper=shopper)
+    return Ticket(number=None if number == "draw" else int(number), joined_at=int(joined_at))
 
 
 def sign_admission(*, sale_id: int, shopper: UUID, expires_at: datetime) -> str:
@@ -47,16 +52,17 @@ def sign_admission(*, sale_id: int, shopper: UUID, expires_at: datetime) -> str:
 
 def read_admission(value: str, *, sale_id: int, shopper: UUID, now: datetime) -> datetime:
     """When the admission ends. Raises: NotValid."""
-    ends = _read("admission", value, sale_id=sale_id, shopper=shopper)
+    (ends,) = _read("admission", value, sale_id=sale_id, shopper=shopper)
     expires_at = datetime.fromtimestamp(int(ends), tz=UTC)
     if now >= expires_at:
         raise NotValid
     return expires_at
 
 
-def _read(salt: str, value: str, *, sale_id: int, shopper: UUID) -> str:
+def _read(salt: str, value: str, *, sale_id: int, shopper: UUID) -> list[str]:
+    """What a signed value says besides its sale and shopper."""
     try:
-        sale, holder, rest = _signer(salt).unsign(value).split(":")
+        sale, holder, *rest = _signer(salt).unsign(value).split(":")
     except signing.BadSignature as error:
         raise NotValid from error
     if (sale, holder) != (str(sale_id), str(shopper)):

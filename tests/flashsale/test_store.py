@@ -78,7 +78,7 @@ def server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
 
 def join(shopper: str) -> int:
     """The number that a shopper has in a line of its own, from 1."""
-    number, _ = store.run("join", keys=["{sale:1}:numbers", "{sale:1}:last"], args=[shopper, 0])
+    number, _ = store.run("join", keys=["{sale:1}:numbers", "{sale:1}:last"], args=[shopper, 0, 0])
     return int(number)
 
 
