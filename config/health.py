@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from flashsale import line_metrics
+from flashsale import line_metrics, waits
 from flashsale.models import Drift
 from inventory.models import AuditRun, Reservation, Stock
 from shop.models import Order, PaymentIntent
@@ -63,6 +63,7 @@ def _metrics() -> Iterator[str]:
     )
     drifting = Drift.objects.filter(ended_at=None).count()
     yield from _number("holdfast_drifting_items", "Sale items whose gate drifts now.", drifting)
+    yield from waits.metrics(now=timezone.now())
     run = AuditRun.objects.first()
     if run is not None:
         breaches = sum(len(rows) for rows in run.breaches.values())

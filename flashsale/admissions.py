@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from flashsale import line, line_document, store
+from flashsale import line, line_document, store, waits
 from flashsale.gate import milliseconds
 from flashsale.keys import key
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
@@ -59,10 +59,18 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
             retry = min(retry, max(1, int(where.wait_seconds)))
         return SentAway(NoEntry.TOO_EARLY, min(retry, LONGEST_RETRY_SECONDS))
     ends = now + timedelta(seconds=sale.admission_seconds)
+    waited = waits.seconds_waited(sale, joined_at=ticket.joined_at, now=now)
     outcome, ends_ms = store.run(
         "admit",
-        keys=[key(sale.id, "active"), key(sale.id, "entered"), key(sale.id, "gate")],
-        args=[milliseconds(now), milliseconds(ends), str(shopper), sale.admission_cap],
+        keys=[key(sale.id, name) for name in ("active", "entered", "gate", "waits")],
+        args=[
+            milliseconds(now),
+            milliseconds(ends),
+            str(shopper),
+            sale.admission_cap,
+            int(waited * 1000),
+            waits.bucket_of(waited),
+        ],
     )
     if outcome not in ("admitted", "again"):
         return SentAway(NoEntry(outcome), RETRY_SECONDS)

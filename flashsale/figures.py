@@ -5,7 +5,7 @@ from datetime import datetime
 
 import redis
 
-from flashsale import drift, line, line_document
+from flashsale import drift, line, line_document, waits
 from flashsale.controller import Reason
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo, Units, count_units, describe, phase
@@ -46,6 +46,7 @@ class Figures:
         queued: units that wait to be settled; None while Redis is away.
         gate: units that may be claimed, by Redis; None while it is away or has no gate yet.
         drift: units by which the gate is too high, of the item that is worst off; None when it is not known.
+        waits: how long those waited who were let in; None when nobody was yet, or while Redis is away.
     """
 
     phase: Phase
@@ -55,6 +56,7 @@ class Figures:
     queued: int | None
     gate: int | None
     drift: int | None
+    waits: waits.Quantiles | None
 
 
 def read(sale: Sale, *, now: datetime) -> Figures:
@@ -76,6 +78,7 @@ def read(sale: Sale, *, now: datetime) -> Figures:
         queued=sum(item.queued for item in items) if reading else None,
         gate=sum(gates) if gates else None,
         drift=max(drifts, key=abs) if drifts else None,
+        waits=waits.quantiles(info),
     )
 
 

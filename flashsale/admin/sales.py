@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -231,6 +232,7 @@ class SaleAdmin(admin.ModelAdmin):
                 "unknown, Redis is away" if now.queued is None else now.queued,
             ),
             ("Gate in Redis", _gate_told(now)),
+            *_waits_told(now),
         ]
         return format_html(
             "<table>{}</table>",
@@ -359,6 +361,20 @@ def _line_told(line: figures.LineFigures | None) -> list[tuple[str, object]]:
         ("Coming in", f"{line.entries_per_minute:.1f} a minute"),
         ("Line moves on by", "unknown" if pace is None else f"{pace:.1f} places a minute"),
         ("Held up by", HELD_UP_BY[line.reason]),
+    ]
+
+
+def _waits_told(now: figures.Figures) -> list[tuple[str, str]]:
+    if now.waits is None:
+        return []
+    half, most, nearly_all = (
+        str(timedelta(seconds=round(seconds)))
+        for seconds in (now.waits.median, now.waits.ninety, now.waits.ninety_nine)
+    )
+    return [
+        ("Half of those let in waited at most", half),
+        ("Nine in ten waited at most", most),
+        ("99 in 100 waited at most", nearly_all),
     ]
 
 

@@ -1,10 +1,10 @@
 -- Let a shopper in from the line, if there is room.
 --
 -- Guarantee: never more live admissions than the cap, nor than units free; one per shopper, and asking again
--- returns the one there is.
+-- returns the one there is. How long a shopper waited is counted with the admission, and not when they ask again.
 --
--- KEYS  1 active  2 entered  3 gate
--- ARGV  1 now (ms)  2 end of the admission (ms)  3 shopper  4 cap
+-- KEYS  1 active  2 entered  3 gate  4 waits
+-- ARGV  1 now (ms)  2 end of the admission (ms)  3 shopper  4 cap  5 how long they waited (ms)  6 the bucket of that
 -- Returns {outcome, end of the admission (ms)}: outcome is admitted, again, full, all_held or not_open.
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -22,4 +22,6 @@ local active = redis.call('ZCARD', KEYS[1])
 if active >= tonumber(ARGV[4]) or active >= free then return {'full', '0'} end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 redis.call('INCR', KEYS[2])
+redis.call('HINCRBY', KEYS[4], ARGV[6], 1)
+redis.call('HINCRBY', KEYS[4], 'sum', ARGV[5])
 return {'admitted', ARGV[2]}
