@@ -14,6 +14,7 @@ from flashsale import line, store, tickets
 from flashsale.keys import key
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
+from flashsale.signatures import QuickSigner
 from flashsale.tickets import Ticket
 from shop.models import User
 from tests.factories import make_sale, make_user
@@ -156,3 +157,10 @@ def test_a_ticket_whose_time_of_joining_was_changed_is_not_valid() -> None:
     assert tickets.read_ticket(value, sale_id=1, shopper=shopper).joined_at == 1000
     with pytest.raises(tickets.NotValid):
         tickets.read_ticket(value.replace(":1000:", ":1:"), sale_id=1, shopper=shopper)
+
+
+def test_a_ticket_of_before_there_was_a_time_in_it_still_proves_its_place() -> None:
+    shopper = uuid4()
+    value = QuickSigner(salt="holdfast.ticket").sign(f"1:{shopper}:7")
+    ticket = tickets.read_ticket(value, sale_id=1, shopper=shopper)
+    assert (ticket, ticket.joined_at) == (Ticket(7), 0)
