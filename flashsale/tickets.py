@@ -56,7 +56,9 @@ def sign_admission(*, sale_id: int, shopper: UUID, expires_at: datetime) -> str:
 
 def read_admission(value: str, *, sale_id: int, shopper: UUID, now: datetime) -> datetime:
     """When the admission ends. Raises: NotValid."""
-    (ends,) = _read("admission", value, sale_id=sale_id, shopper=shopper)
+    ends, *more = _read("admission", value, sale_id=sale_id, shopper=shopper)
+    if more:
+        raise NotValid
     expires_at = datetime.fromtimestamp(int(ends), tz=UTC)
     if now >= expires_at:
         raise NotValid
@@ -66,9 +68,9 @@ def read_admission(value: str, *, sale_id: int, shopper: UUID, now: datetime) ->
 def _read(salt: str, value: str, *, sale_id: int, shopper: UUID) -> list[str]:
     """What a signed value says besides its sale and shopper."""
     try:
-        sale, holder, *rest = _signer(salt).unsign(value).split(":")
-    except signing.BadSignature as error:
+        sale, holder, first, *more = _signer(salt).unsign(value).split(":")
+    except (signing.BadSignature, ValueError) as error:
         raise NotValid from error
     if (sale, holder) != (str(sale_id), str(shopper)):
         raise NotValid
-    return rest
+    return [first, *more]
