@@ -1,5 +1,8 @@
 """Admissions: a served ticket is traded for a short time inside, counted against the sale's cap.
 
+It is given back by the last unit of the limit (`scripts/claim.lua`), by a definite no, by leaving, by closing the page,
+by a pause or the end of the sale, and by its time; whoever gave it back keeps the place in line.
+
 When Redis is away: nobody is let in (`redis.RedisError` reaches the caller); those who are in keep a signed
 admission that needs no Redis to be read.
 """
@@ -17,6 +20,10 @@ from flashsale.tickets import Ticket, sign_admission
 
 #: Seconds after which somebody who was sent away is asked to come again.
 RETRY_SECONDS = 2
+#: Seconds for which the place of somebody who closed the page is kept: enough for a reload on a slow connection.
+GRACE_SECONDS = 20
+#: Seconds after the click at the most that an admission lasts because its shopper is at the checkout.
+CHECKOUT_SECONDS = 900
 #: Seconds at the most that somebody far behind in the line is asked to wait before asking again.
 LONGEST_RETRY_SECONDS = 60
 
@@ -62,7 +69,7 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
     waited = waits.seconds_waited(sale, joined_at=ticket.joined_at, now=now)
     outcome, ends_ms = store.run(
         "admit",
-        keys=[key(sale.id, name) for name in ("active", "entered", "gate", "waits")],
+        keys=[key(sale.id, name) for name in ("active", "entered", "gate", "waits", "away")],
         args=[
             milliseconds(now),
             milliseconds(ends),
@@ -74,6 +81,10 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
     )
     if outcome not in ("admitted", "again"):
         return SentAway(NoEntry(outcome), RETRY_SECONDS)
+    return _sign(sale, shopper, ends_ms)
+
+
+def _sign(sale: SaleInfo, shopper: UUID, ends_ms: str) -> Admitted:
     expires_at = datetime.fromtimestamp(int(ends_ms) // 1000, tz=UTC)
     return Admitted(
         admission=sign_admission(sale_id=sale.id, shopper=shopper, expires_at=expires_at),
@@ -87,6 +98,56 @@ def is_inside(sale: SaleInfo, *, shopper: UUID, now: datetime) -> bool:
     return ends is not None and ends > milliseconds(now)
 
 
+def stay(sale: SaleInfo, *, shopper: UUID, now: datetime) -> bool:
+    """Whether a shopper who shows a signed admission is still inside; to be seen ends the grace of a closed page."""
+    return _stay(sale, shopper, now=now) != "0"
+
+
+def stay_at_checkout(
+    sale: SaleInfo, *, shopper: UUID, claimed_at: datetime, hold_ends: datetime, now: datetime
+) -> Admitted | None:
+    """Let an admission last as long as the hold that its shopper pays for, or `CHECKOUT_SECONDS` after the click.
+
+    Returns:
+        The admission with its new end; None when they are not inside, as after the last unit of the limit.
+    """
+    ends = min(hold_ends, claimed_at + timedelta(seconds=CHECKOUT_SECONDS))
+    ends_ms = _stay(sale, shopper, now=now, least=ends)
+    return None if ends_ms == "0" else _sign(sale, shopper, ends_ms)
+
+
+def _stay(sale: SaleInfo, shopper: UUID, *, now: datetime, least: datetime | None = None) -> str:
+    ends_ms: str = store.run(
+        "stay",
+        keys=[key(sale.id, "active"), key(sale.id, "away")],
+        args=[str(shopper), milliseconds(now), milliseconds(least) if least else 0],
+    )
+    return ends_ms
+
+
+def close_page(sale: SaleInfo, *, shopper: UUID, now: datetime) -> None:
+    """The browser closed the page: the place inside ends after a grace, unless the shopper is seen again."""
+    store.run(
+        "away",
+        keys=[key(sale.id, "active"), key(sale.id, "away")],
+        args=[str(shopper), milliseconds(now + timedelta(seconds=GRACE_SECONDS))],
+    )
+
+
 def leave(sale: SaleInfo, *, shopper: UUID) -> None:
     """Give the place inside back."""
     store.client().zrem(key(sale.id, "active"), str(shopper))
+
+
+def leave_if_done(sale: SaleInfo, *, shopper: UUID) -> None:
+    """Give the place of somebody who was refused back, if no unit is free or they have all that they may have."""
+    store.run(
+        "done",
+        keys=[key(sale.id, name) for name in ("active", "gate", "takers")],
+        args=[str(shopper)],
+    )
+
+
+def let_all_out(sale: SaleInfo) -> None:
+    """The sale was paused or is over: nobody is inside any more."""
+    store.client().delete(key(sale.id, "active"), key(sale.id, "away"))

@@ -41,6 +41,10 @@ class Refusal(StrEnum):
     BUSY = "busy"
 
 
+#: Refusals after which there may be nothing left to do inside.
+DEFINITE = (Refusal.SOLD_OUT, Refusal.LIMIT_REACHED)
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The purchase is known: queued, to be settled in a moment, or already held. `ring`: ask for a drain."""
@@ -61,7 +65,21 @@ class Refused:
 def buy(
     *, sale: SaleInfo, shopper: UUID, item: int, quantity: int, attempt: str, now: datetime
 ) -> Accepted | Refused:
-    """Claim units for a shopper whose signed admission, where one is needed, the caller has checked."""
+    """Claim units for a shopper whose signed admission, where one is needed, the caller has checked.
+
+    After a definite no that leaves them nothing to do inside, the admission goes to the next in line.
+    """
+    result = _take(
+        sale=sale, shopper=shopper, item=item, quantity=quantity, attempt=attempt, now=now
+    )
+    if isinstance(result, Refused) and result.reason in DEFINITE:
+        _let_out_if_done(sale, shopper)
+    return result
+
+
+def _take(
+    *, sale: SaleInfo, shopper: UUID, item: int, quantity: int, attempt: str, now: datetime
+) -> Accepted | Refused:
     if phase_by_clock(sale, now=now) is not Phase.OPEN:
         return Refused(Refusal.NOT_OPEN)
     if sale.item(item) is None:
@@ -167,6 +185,7 @@ def _through_the_database(sale: SaleInfo, claim: Claim) -> Accepted | Refused:
             )
             return Refused(Refusal.SOLD_OUT)
         case BatchOutcome.LIMIT_REACHED:
+            _let_out(sale, claim)
             return Refused(Refusal.LIMIT_REACHED, _latest_purchase(sale, claim.shopper))
 
 
@@ -190,6 +209,16 @@ def _let_out(sale: SaleInfo, claim: Claim) -> None:
             admissions.leave(sale, shopper=claim.shopper)
         except redis.RedisError:
             breaker.redis.failed()
+
+
+def _let_out_if_done(sale: SaleInfo, shopper: UUID) -> None:
+    """By what the gate knows; what it does not know of, such as the takers of a sale on `lock`, lets nobody out."""
+    if not sale.has_line or breaker.redis.is_open:
+        return
+    try:
+        admissions.leave_if_done(sale, shopper=shopper)
+    except redis.RedisError:
+        breaker.redis.failed()
 
 
 def _latest_purchase(sale: SaleInfo, shopper: UUID) -> UUID | None:

@@ -13,6 +13,7 @@ Name = Literal[
     "takers",  # hash: shopper -> "units purchase purchase ..."
     "claims",  # stream: the purchase queue
     "active",  # sorted set: shopper -> end of the admission (ms)
+    "away",  # hash: shopper -> end (ms) that their admission had before their browser closed the page
     "entered",  # counter: admissions given so far
     "entrants",  # HyperLogLog: how many joined in the lobby
     "seen",  # bits: a Bloom filter of who joined in the lobby

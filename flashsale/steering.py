@@ -1,7 +1,8 @@
 """What a merchant does with a sale: PostgreSQL decides, then Redis is told.
 
 When Redis is away: the change stands, because every claim is checked against PostgreSQL's status first; the
-gate and the line document follow with the next beat.
+gate and the line document follow with the next beat. Admissions of a sale that was paused meanwhile buy nothing until
+it goes on, and then until their time is over.
 """
 
 import logging
@@ -9,8 +10,9 @@ import logging
 import redis
 from django.utils import timezone
 
-from flashsale import gate, line, restocking, sales
+from flashsale import admissions, gate, line, restocking, sales
 from flashsale.models import Sale, SaleItem
+from flashsale.sales import Phase, phase_by_clock
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ def schedule(sale: Sale) -> None:
 
 
 def pause(sale: Sale) -> None:
-    """Stop claims and the line. Raises: sales.NotPossible."""
+    """Stop claims and the line, and let everybody inside out; they keep their places. Raises: sales.NotPossible."""
     sales.pause(sale)
     tell(sale)
 
@@ -68,12 +70,18 @@ def change_units(*, item: SaleItem, change: int, actor: str, seen: int | None = 
 
 
 def tell(sale: Sale) -> bool:
-    """Set the gate and the line document to what PostgreSQL says; False when Redis is away."""
+    """Set the gate and the line document to what PostgreSQL says; False when Redis is away.
+
+    Nobody stays inside a sale that is not open.
+    """
     sale.refresh_from_db()
     sales.forget_copies()
     info = sales.describe(sale)
     try:
         gate.sync(info, now=timezone.now())
+        if phase_by_clock(info, now=timezone.now()) is not Phase.OPEN:
+            # After the gate was shut: from then on nobody is let in.
+            admissions.let_all_out(info)
         line.renew(info, now=timezone.now())
         if sale.status in OVER:
             gate.let_keys_expire(sale.pk)

@@ -10,7 +10,7 @@ from celery.utils.log import get_task_logger
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from flashsale import drain, drift, gate, line, sales, shedding, store
+from flashsale import admissions, drain, drift, gate, line, sales, shedding, store
 from flashsale.keys import key
 from flashsale.models import Sale
 
@@ -73,6 +73,7 @@ def close_sales() -> None:
         log.info("%s has ended", sale.slug)
         info = sales.describe(Sale.objects.get(pk=sale.pk))
         gate.sync(info, now=timezone.now())
+        admissions.let_all_out(info)
         line.renew(info, now=timezone.now())
         gate.let_keys_expire(sale.pk)
 

@@ -1,15 +1,20 @@
 -- Let a shopper in from the line, if there is room.
 --
 -- Guarantee: never more live admissions than the cap, nor than units free; one per shopper, and asking again
--- returns the one there is. How long a shopper waited is counted with the admission, and not when they ask again.
+-- returns the one there is, as long as it was before a page was closed. How long a shopper waited is counted with the admission, and not when they ask again.
 --
--- KEYS  1 active  2 entered  3 gate  4 waits
+-- KEYS  1 active  2 entered  3 gate  4 waits  5 away
 -- ARGV  1 now (ms)  2 end of the admission (ms)  3 shopper  4 cap  5 how long they waited (ms)  6 the bucket of that
 -- Returns {outcome, end of the admission (ms)}: outcome is admitted, again, full, all_held or not_open.
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 local existing = redis.call('ZSCORE', KEYS[1], ARGV[3])
-if existing then return {'again', existing} end
+local before = redis.call('HGET', KEYS[5], ARGV[3])
+if before then redis.call('HDEL', KEYS[5], ARGV[3]) end
+if existing then
+  if before then redis.call('ZADD', KEYS[1], before, ARGV[3]) end
+  return {'again', before or existing}
+end
 local free, state = 0, nil
 local gate = redis.call('HGETALL', KEYS[3])
 for index = 1, #gate, 2 do

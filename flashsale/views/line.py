@@ -1,5 +1,6 @@
 """Pages of the line: join, wait, enter, leave."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import redis
@@ -15,9 +16,9 @@ from flashsale import admissions, line, line_document, shoppers
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.cookies import (
     admission_cookie,
-    admission_of,
     keep_admission,
     keep_ticket,
+    live_admission,
     ticket_cookie,
     ticket_of,
 )
@@ -80,7 +81,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "ahead": where.ahead if where else None,
             "wait": wait_in_words(where.wait_seconds) if where else None,
             "served": where.is_served if where else False,
-            "admitted": admission_of(request, view.info, shopper, now) is not None,
+            "admitted": live_admission(request, view.info, shopper, now) is not None,
             "document": document,
             "document_url": reverse("api:sale-line", args=[slug]),
             "ticket_url": reverse("api:sale-ticket", args=[slug]),
@@ -132,6 +133,18 @@ def enter(request: HttpRequest, slug: str) -> HttpResponse:
     response = see(reverse("flashsale:sale", args=[slug]))
     keep_admission(response, sale, result, secure=request.is_secure())
     return response
+
+
+@limited("away", *LINE_LIMITS)
+@require_POST
+def away(request: HttpRequest, slug: str) -> HttpResponse:
+    """What a browser sends when the sale's page is closed, and nobody reads the answer to."""
+    sale = sale_or_404(slug)
+    shopper = shoppers.identify(request)
+    if shopper is not None:
+        with suppress(redis.RedisError):  # the admission runs out by itself
+            admissions.close_page(sale, shopper=shopper, now=timezone.now())
+    return HttpResponse(status=204)
 
 
 @require_POST

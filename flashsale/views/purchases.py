@@ -1,7 +1,9 @@
 """Pages of a purchase: the click on Buy, what became of it, letting go, and the way to the checkout."""
 
+from contextlib import suppress
 from uuid import UUID
 
+import redis
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from flashsale import buying, purchases, shoppers
+from flashsale import admissions, buying, purchases, sales, shoppers
 from flashsale.buying import Accepted, Refusal
-from flashsale.cookies import admission_cookie, admission_of
+from flashsale.cookies import admission_cookie, admission_of, keep_admission
 from flashsale.limits import BUY, count
 from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
@@ -155,7 +157,7 @@ def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         return redirect(purchase.order)
     if purchases.state_of(purchase) is not State.HELD or purchase.reservation is None:
         return redirect(purchase)
-    return checkout_page(
+    response = checkout_page(
         request,
         key=purchase.pk,
         lines=[purchases.order_line(purchase)],
@@ -164,3 +166,24 @@ def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         on_placed=lambda order: purchases.attach_order(purchase, order),
         steps=steps("Pay", has_line=purchase.sale.queue_mode != Sale.QueueMode.NONE),
     )
+    _stay_inside(request, response, purchase, shopper=request.user.shopper_id)
+    return response
+
+
+def _stay_inside(
+    request: HttpRequest, response: HttpResponse, purchase: Purchase, *, shopper: UUID
+) -> None:
+    """Who may buy more keeps the time for it while they pay for what is held."""
+    sale = sales.find(purchase.sale.slug)
+    if sale is None or not sale.has_line or purchase.reservation is None:
+        return
+    with suppress(redis.RedisError):  # the admission ends when it would have anyway
+        admitted = admissions.stay_at_checkout(
+            sale,
+            shopper=shopper,
+            claimed_at=purchase.claimed_at,
+            hold_ends=purchase.reservation.expires_at,
+            now=timezone.now(),
+        )
+        if admitted is not None:
+            keep_admission(response, sale, admitted, secure=request.is_secure())

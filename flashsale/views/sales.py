@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from flashsale import purchases, shoppers
-from flashsale.cookies import admission_of, ticket_of
+from flashsale.cookies import live_admission, ticket_of
 from flashsale.models import Sale
 from flashsale.sales import Phase
 from flashsale.showing import show_purchase, show_sale, steps, units_of
@@ -41,7 +41,7 @@ def sale_detail(request: HttpRequest, slug: str) -> HttpResponse:
     shopper = shoppers.identify(request)
     own = [show_purchase(purchase) for purchase in purchases.of_shopper(sale, shopper=shopper)]
     has_units_left = units_of(own) < view.limit
-    admission_ends = admission_of(request, view.info, shopper, now) if has_units_left else None
+    admission_ends = live_admission(request, view.info, shopper, now) if has_units_left else None
     return render(
         request,
         "flashsale/sale.html",

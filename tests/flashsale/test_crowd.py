@@ -391,6 +391,10 @@ def test_prewarm_says_what_it_warmed() -> None:
     out = StringIO()
     call_command("prewarm", make_sale().slug, "--url", "http://127.0.0.1:1", stdout=out)
     said = out.getvalue()
-    for part in ("scripts in Redis: ack, admit, claim", "gate: 1 item\n", "line document: open"):
+    for part in (
+        "scripts in Redis: ack, admit, away, claim",
+        "gate: 1 item\n",
+        "line document: open",
+    ):
         assert part in said
     assert "pages: not warmed, no shop answers at http://127.0.0.1:1" in said

@@ -169,7 +169,7 @@ def test_from_a_draft_to_a_paid_order_and_the_end_of_the_sale(people: list[Perso
     looked = merchant.visit(f"/admin/flashsale/sale/{sale.pk}/change/")
     assert figures(looked) == {"Phase": "Open", "Sold": "1", "Held": "0", "Free": "2"}
 
-    # A pause stops buying, and takes no place away.
+    # A pause stops buying and lets everybody inside out, and takes no place in line away.
     sign_in(grace, make_user().email, to="/sales/evening-lamps/")
     ready_to_buy = go_in(grace, sale)
     page = step(merchant, sale, "Pause")
@@ -180,6 +180,11 @@ def test_from_a_draft_to_a_paid_order_and_the_end_of_the_sale(people: list[Perso
     page = step(merchant, sale, "Resume")
     assert figures(page) == {"Phase": "Open", "Sold": "1", "Held": "0", "Free": "2"}
     page = grace.send(ready_to_buy, "/buy/")
+    assert page.path == "/sales/evening-lamps/line/"
+    assert "You keep your place in line." in page.text
+    page = grace.reload_until(page, lambda page: page.heading == "It is your turn")
+    page = grace.send(page, "/line/enter/")
+    page = grace.send(page, "/buy/")
     page = grace.reload_until(page, lambda page: page.heading == "It is held for you")
     held = page.path
 
