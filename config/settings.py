@@ -253,6 +253,9 @@ CLAIM_LEASE_SECONDS = env_int("CLAIM_LEASE_SECONDS", 30)
 #: Clicks on Buy are answered in front of Django (`flashsale.express`); off: by Django's own route.
 EXPRESS_ROUTE = env_bool("EXPRESS_ROUTE", True)
 
+#: Who judges whoever joins a line, by a dotted path (`flashsale.challenges.Judge`); '': nobody is asked.
+LINE_CHALLENGE = os.environ.get("LINE_CHALLENGE", "")
+
 # Orders and payments
 
 #: Seconds that an order from a cart waits for its payment.

@@ -102,7 +102,7 @@ class ShopperView(APIView):
 class TicketView(ShopperView):
     @extend_schema(request=JoinSerializer, responses={201: TicketSerializer, 200: TicketSerializer})
     def post(self, request: Request, slug: str) -> HttpResponse:
-        """Join the line; again: the same place."""
+        """Join the line; again: the same place. 403 `challenge_required`: solve `challenge` first."""
         count(request._request, allowance=LINE, shopper=self.shopper)
         sale = _sale_or_404(slug)
         form = JoinSerializer(data=request.data)
@@ -112,6 +112,7 @@ class TicketView(ShopperView):
             shopper=self.shopper,
             brought=form.validated_data.get("ticket"),
             kept=ticket_of(request._request, sale, self.shopper),
+            answer=form.validated_data["answer"],
             now=timezone.now(),
         )
         return _answer(reply)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class FlashsaleConfig(AppConfig):
@@ -7,4 +8,6 @@ class FlashsaleConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers itself with drf-spectacular, which looks nowhere by itself.
-        from flashsale import schema  # noqa: F401, PLC0415
+        from flashsale import challenges, schema  # noqa: F401, PLC0415
+
+        checks.register(challenges.check_setting)

@@ -7,6 +7,7 @@ import redis
 
 from flashsale import admissions, line, line_document, tickets
 from flashsale.admissions import Admitted, NoEntry
+from flashsale.challenges import ChallengeRequired
 from flashsale.replies import Reply, busy, encode, refusal
 from flashsale.sales import SaleInfo
 from flashsale.tickets import NotValid, Ticket
@@ -20,9 +21,18 @@ NOT_ADMITTED = {
 
 
 def join(
-    *, sale: SaleInfo, shopper: UUID, brought: str | None, kept: Ticket | None, now: datetime
+    *,
+    sale: SaleInfo,
+    shopper: UUID,
+    brought: str | None,
+    kept: Ticket | None,
+    now: datetime,
+    answer: str = "",
 ) -> Reply:
-    """Put a shopper in line. A ticket that they `brought` must be good; one that the browser `kept` may help."""
+    """Put a shopper in line. A ticket that they `brought` must be good; one that the browser `kept` may help.
+
+    `answer` is what they make of the shop's challenge.
+    """
     proven = kept
     if brought:
         try:
@@ -30,7 +40,14 @@ def join(
         except NotValid:
             return _not_theirs()
     try:
-        joined = line.join(sale, shopper=shopper, now=now, proven=proven)
+        joined = line.join(sale, shopper=shopper, now=now, proven=proven, answer=answer)
+    except ChallengeRequired as error:
+        return refusal(
+            403,
+            "challenge_required",
+            "Solve the challenge, and join again with the answer to it.",
+            challenge={"kind": error.challenge.kind, "content": dict(error.challenge.content)},
+        )
     except line.CannotJoin as error:
         if not sale.has_line:
             return refusal(409, "no_line", "This sale has no line: buy at once.")
@@ -41,13 +58,13 @@ def join(
         return busy()
     document = line_document.published(sale, now=now).value
     where = line.position(sale, ticket=joined.ticket, shopper=shopper, document=document, now=now)
-    answer = {
+    said = {
         "ticket": tickets.sign_ticket(joined.ticket, sale_id=sale.id, shopper=shopper),
         "place": where.place,
         "ahead": where.ahead,
         "estimated_wait_seconds": where.wait_seconds,
     }
-    return Reply(201 if joined.is_new else 200, encode(answer))
+    return Reply(201 if joined.is_new else 200, encode(said))
 
 
 def enter(*, sale: SaleInfo, shopper: UUID, ticket: str, now: datetime) -> Reply:

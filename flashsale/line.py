@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from flashsale import gate, store
+from flashsale import challenges, gate, store
 from flashsale.controller import Inputs, Memory, Serving, decide
 from flashsale.keys import key
 from flashsale.line_document import compose, forget, read_serving
@@ -64,10 +64,20 @@ class Position:
     wait_seconds: float | None
 
 
-def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None = None) -> Joined:
-    """Join the line, or find the place that the shopper has. `proven` is a ticket that they brought.
+def join(
+    sale: SaleInfo,
+    *,
+    shopper: UUID,
+    now: datetime,
+    proven: Ticket | None = None,
+    answer: str = "",
+) -> Joined:
+    """Join the line, or find the place that the shopper has.
+
+    `proven` is a ticket that they brought; `answer` is to the challenge at the door, which a ticket spares them.
 
     Raises:
+        challenges.ChallengeRequired: there is a challenge, and this is no answer to it.
         CannotJoin: too early, over, or a sale without a line.
         redis.RedisError: Redis is away.
     """
@@ -77,6 +87,8 @@ def join(sale: SaleInfo, *, shopper: UUID, now: datetime, proven: Ticket | None 
         raise CannotJoin(now_phase)
     if proven is not None and proven.is_draw:
         return Joined(ticket=proven, is_new=False)
+    if proven is None:
+        challenges.pass_or_raise(sale=sale, shopper=shopper, answer=answer)
     bits: list[int] = []
     if proven is None and sale.queue_mode == QueueMode.DRAW:
         if now < sale.opens_at:

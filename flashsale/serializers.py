@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
+from flashsale.challenges import LONGEST_ANSWER
 from flashsale.models import Sale
 from flashsale.purchases import State
 from flashsale.sales import Phase, count_units, describe, phase
@@ -95,6 +96,13 @@ class TicketSerializer(serializers.Serializer[Any]):
 class JoinSerializer(serializers.Serializer[Any]):
     ticket = serializers.CharField(
         required=False, max_length=300, help_text="A ticket you have, to keep its place."
+    )
+    answer = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_ANSWER,
+        help_text="The answer to the challenge of a 403 `challenge_required`.",
     )
 
 

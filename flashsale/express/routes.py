@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from flashsale import clicks, entries, line_document, sales
+from flashsale import challenges, clicks, entries, line_document, sales
 from flashsale.cookies import admission_cookie, admission_header, ticket_of
 from flashsale.express.callers import Call, Place, identify
 from flashsale.limits import BUY, LINE, Allowance, count
@@ -40,8 +40,9 @@ def poll(call: Call, place: Place, slug: str, body: bytes) -> Reply | None:
 
 
 def join(call: Call, place: Place, slug: str, body: bytes) -> Reply | None:
+    """Unless the shop asks something of who joins: then Django does it."""
     said = _read(body, {"ticket"}) if body else {}
-    if said is None or not _is_signed(said.get("ticket", "x")):
+    if said is None or not _is_signed(said.get("ticket", "x")) or challenges.is_on():
         return None
     found = _find(call, place, slug)
     if found is None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from flashsale import admissions, line, line_document, shoppers
 from flashsale.admissions import Admitted, NoEntry
+from flashsale.challenges import LONGEST_ANSWER, ChallengeRequired
 from flashsale.cookies import (
     admission_cookie,
     keep_admission,
@@ -45,7 +46,17 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
             shopper=shopper,
             now=timezone.now(),
             proven=ticket_of(request, sale, shopper),
+            answer=request.POST.get("answer", "")[:LONGEST_ANSWER],
         )
+    except ChallengeRequired as error:
+        context = {
+            "sale": sale,
+            "challenge": error.challenge,
+            "was_answered": "answer" in request.POST,
+            "join_url": request.path,
+            "sale_url": reverse("flashsale:sale", args=[slug]),
+        }
+        return render(request, "flashsale/challenge.html", context, status=403)
     except line.CannotJoin:
         messages.error(request, "The line of this sale is not open now.")
         return see(reverse("flashsale:sale", args=[slug]))
@@ -135,12 +146,12 @@ def enter(request: HttpRequest, slug: str) -> HttpResponse:
     return response
 
 
-@limited("away", *LINE_LIMITS)
 @require_POST
 def away(request: HttpRequest, slug: str) -> HttpResponse:
     """What a browser sends when the sale's page is closed, and nobody reads the answer to."""
-    sale = sale_or_404(slug)
     shopper = shoppers.identify(request)
+    count(request, allowance=LINE, shopper=shopper)
+    sale = sale_or_404(slug)
     if shopper is not None:
         with suppress(redis.RedisError):  # the admission runs out by itself
             admissions.close_page(sale, shopper=shopper, now=timezone.now())
