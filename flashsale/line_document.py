@@ -24,8 +24,9 @@ from flashsale.sales import SaleInfo, count_units, find, phase
 #: Seconds for which a process keeps its copy.
 COPY_SECONDS = 0.25
 #: For caches: fresh for as long as the controller takes to write the next one; then one poll fetches it while the
-#: others still get the old one, for as long as `serving.until` keeps that one true (RFC 5861).
-CACHE_CONTROL = "public, max-age=1, stale-while-revalidate=1"
+#: others still get the old one for a second. While nobody answers the old one stands, and says itself until when it
+#: lets anybody in (RFC 5861).
+CACHE_CONTROL = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,17 +62,18 @@ def stack(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Without Chromium a whole tier is skipped: say so where nobody misses it."""
-    skipped = [
-        report
-        for report in terminalreporter.stats.get("skipped", [])
-        if "browser" in report.keywords
-    ]
-    if skipped:
-        *_, reason = skipped[0].longrepr
-        terminalreporter.write_line(
-            f"browser tests were not run: {len(skipped)} of them, because "
-            f"{reason.removeprefix('Skipped: ')}",
-            yellow=True,
-            bold=True,
-        )
+    """Without Chromium or nginx whole tiers are skipped: say so where nobody misses it."""
+    for needed in ("browser", "nginx"):
+        skipped = [
+            report
+            for report in terminalreporter.stats.get("skipped", [])
+            if needed in report.keywords
+        ]
+        if skipped:
+            *_, reason = skipped[0].longrepr
+            terminalreporter.write_line(
+                f"{needed} tests were not run: {len(skipped)} of them, because "
+                f"{reason.removeprefix('Skipped: ')}",
+                yellow=True,
+                bold=True,
+            )
