@@ -17,6 +17,7 @@ from bench import (
     drains,
     latency,
     line,
+    line_nginx,
     memory,
     pages,
     plots,
@@ -54,6 +55,7 @@ def everything(size: Size) -> int:
         summary |= _said("Buy to held", latency.measure(size))
         summary |= _said("Buy against an empty view", buy.measure(size))
         summary |= _said("the line against an empty view", line.measure(size))
+        summary |= _said("line document through nginx", line_nginx.measure(size))
         summary |= _said("rows", rows.measure(size))
         tables = {
             "machine": _machine(load),
