@@ -463,3 +463,19 @@ def test_after_a_pause_an_old_admission_buys_nothing_and_its_shopper_comes_in_ag
     later = enter(sale, 3, shoppers[2], moment)
     assert isinstance(later, SentAway)
     assert later.reason is NoEntry.TOO_EARLY
+
+
+def test_nobody_slips_in_while_a_pause_lets_everybody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line document still says open then; the gate was shut before, and decides."""
+    sale, (shopper,), now = crowded(1)
+    let_all_out, tried = admissions.let_all_out, []
+
+    def slip_in(info: SaleInfo) -> None:
+        tried.append(enter(sale, 1, shopper, now))
+        let_all_out(info)
+        tried.append(enter(sale, 1, shopper, now))
+
+    monkeypatch.setattr(admissions, "let_all_out", slip_in)
+    steering.pause(Sale.objects.get())
+    assert tried == [SentAway(NoEntry.NOT_OPEN, 2)] * 2
+    assert inside(sale) == []
