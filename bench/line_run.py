@@ -74,13 +74,25 @@ class Client:
         self.selector = selectors.DefaultSelector()
         self.idle: list[socket.socket] = []
         self.pending: deque[tuple[bytes, Callable[[int, bytes], None]]] = deque()
-        self.busy: dict[socket.socket, tuple[bytearray, Callable[[int, bytes], None]]] = {}
+        self.busy: dict[socket.socket, tuple[bytes, bytearray, Callable[[int, bytes], None]]] = {}
         self.events: list[tuple[float, int, Callable[[], None]]] = []
         self.count = 0
         for _ in range(CONNECTIONS):
-            connection = socket.create_connection(("127.0.0.1", port))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.idle.append(connection)
+            self.idle.append(self._connect())
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _ask_again(self, connection: socket.socket) -> None:
+        """The server closes connections that were idle for long; what was asked then is asked on a new one."""
+        request, received, then = self.busy.pop(connection)
+        assert not received, "an answer broke off"
+        self.selector.unregister(connection)
+        connection.close()
+        self.idle.append(self._connect())
+        self.send(request, then)
 
     def at(self, moment: float, work: Callable[[], None]) -> None:
         self.count += 1
@@ -94,7 +106,7 @@ class Client:
         while self.pending and self.idle:
             connection, (request, then) = self.idle.pop(), self.pending.popleft()
             connection.sendall(request)
-            self.busy[connection] = (bytearray(), then)
+            self.busy[connection] = (request, bytearray(), then)
             self.selector.register(connection, selectors.EVENT_READ)
 
     def run(self, *, until: Callable[[], bool]) -> None:
@@ -108,10 +120,14 @@ class Client:
             self._send_pending()
 
     def _receive(self, connection: socket.socket) -> None:
-        received, then = self.busy[connection]
-        part = connection.recv(65536)
+        _, received, then = self.busy[connection]
+        try:
+            part = connection.recv(65536)
+        except ConnectionResetError:
+            part = b""
         if not part:
-            raise ConnectionError("the server closed a connection")
+            self._ask_again(connection)
+            return
         received += part
         head, found, body = bytes(received).partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]

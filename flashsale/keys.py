@@ -19,7 +19,7 @@ Name = Literal[
     "seen",  # bits: a Bloom filter of who joined in the lobby
     "numbers",  # hash: shopper -> number, for those who joined when order counts
     "last",  # counter: the last of those numbers
-    "waits",  # hash: upper bound (s) -> first admissions after a wait of up to that, and sum: ms of all those waits
+    "waits",  # hash: upper bound (s) -> admissions after a wait of up to that, and sum: ms of all waits
     "line",  # string: the line document
     "controller",  # string: what the controller remembers
     "readings",  # list with TTL: the drift monitor's last readings

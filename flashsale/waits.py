@@ -1,6 +1,7 @@
 """How long shoppers waited who were let in: a histogram for each sale, of which the merchant sees quantiles.
 
-A wait counts from the opening, or from joining where that was later. `scripts/admit.lua` counts it with the admission.
+A wait counts from the opening, or from joining where that was later. `scripts/admit.lua` counts it with the admission;
+who left, or was let out by a pause, and comes in again counts again.
 
 When Redis is away: nobody is let in, so there is nothing to count, and what was counted cannot be told.
 """

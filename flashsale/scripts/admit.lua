@@ -1,7 +1,8 @@
 -- Let a shopper in from the line, if there is room.
 --
 -- Guarantee: never more live admissions than the cap, nor than units free; one per shopper, and asking again
--- returns the one there is, as long as it was before a page was closed. How long a shopper waited is counted with the admission, and not when they ask again.
+-- returns the one there is, as long as it was before a page was closed. How long a shopper waited is counted with the
+-- admission, and not when they ask again.
 --
 -- KEYS  1 active  2 entered  3 gate  4 waits  5 away
 -- ARGV  1 now (ms)  2 end of the admission (ms)  3 shopper  4 cap  5 how long they waited (ms)  6 the bucket of that

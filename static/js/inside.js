@@ -1,6 +1,6 @@
 /* The page of somebody who is inside. Closing it tells the server, which gives the place to the next in line after a
-   grace. A link or form of the shop is no leaving; after a reload the new page says that it is open. Without JavaScript,
-   or when the message is lost, the admission runs out by itself. */
+   grace. A link or form of the shop is no leaving; after a reload the new page says that it is open. Without
+   JavaScript, or when the message is lost, the admission runs out by itself. */
 
 /** For how long after a click on a link or a button the page may go without having been left. */
 const ON_THE_WAY_MS = 10000;
