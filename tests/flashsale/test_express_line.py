@@ -50,10 +50,10 @@ def written(sale: SaleInfo) -> SaleInfo:
 
 
 def serve_everybody(sale: SaleInfo) -> None:
-    """Let the controller serve who has joined: by the second of two runs a second apart the place is reached."""
+    """Let the controller serve who has joined: by the second of two runs two seconds apart the place is reached."""
     now = timezone.now()
-    line.renew(sale, now=now - timedelta(seconds=2))
     line.renew(sale, now=now)
+    line.renew(sale, now=now + timedelta(seconds=2))
 
 
 def post(

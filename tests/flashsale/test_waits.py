@@ -110,7 +110,7 @@ def test_metrics_tell_the_waits_of_the_sales_that_run(client: Client) -> None:
     let_in(sale, now, joined=now - timedelta(seconds=5))
     let_in(sale, now, joined=now - timedelta(seconds=1))
     body = client.get("/metrics").content.decode()
-    told = [text for text in body.splitlines() if text.startswith("holdfast_line_wait")]
+    told = [text for text in body.splitlines() if text.startswith("holdfast_line_wait_seconds")]
     assert len(told) == len(waits.BOUNDS) + 3
     for expected in (
         f'bucket{{sale="{sale.slug}",le="1.0"}} 1',
