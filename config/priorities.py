@@ -26,6 +26,8 @@ ROUTES = {
     "shop:address-edit": Priority.ESSENTIAL,
     "shop:address-delete": Priority.ESSENTIAL,
     "shop:details": Priority.ESSENTIAL,
+    "flashsale:draw": Priority.BROWSING,
+    "flashsale:draw-script": Priority.BROWSING,
     "flashsale:purchase": Priority.CHECKOUT,
     "flashsale:purchase-release": Priority.CHECKOUT,
     "flashsale:purchase-checkout": Priority.CHECKOUT,

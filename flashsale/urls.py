@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from flashsale.views import line, purchases, sales
+from flashsale.views import draws, line, purchases, sales
 
 app_name = "flashsale"
 
 urlpatterns = [
     path("sales/", sales.sale_list, name="sales"),
     path("sales/<slug:slug>/", sales.sale_detail, name="sale"),
+    path("sales/<slug:slug>/draw/", draws.draw, name="draw"),
+    path("sales/<slug:slug>/draw/check_place.py", draws.script, name="draw-script"),
     path("sales/<slug:slug>/line/", line.waiting_room, name="line"),
     path("sales/<slug:slug>/line/join/", line.join, name="join"),
     path("sales/<slug:slug>/line/enter/", line.enter, name="enter"),
