@@ -14,6 +14,8 @@ from flashsale.purchases import State, sale_id_of, sale_of_queued, state_of, was
 from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
 from shop.models import Product, ProductImage, Variant
 
+#: Up to here a place is told exactly. Browsers tell the same figures: static/js/figures.js.
+EXACT_TO = 100
 #: A wait is told as a range: nobody can know it to the second.
 WAIT_RANGE = (0.8, 1.5)
 
@@ -186,16 +188,33 @@ def show_unsettled(purchase_id: UUID, *, shopper: UUID) -> tuple[PurchaseView, S
     return view, sale
 
 
+def rounded(number: int) -> int:
+    """A place or a crowd as it is told: exact up to 100; above, to the nearest ten, and to three figures where
+    that is coarser (12,340 is 12,300). Nobody far from the front is helped by a figure that jumps with each look.
+    """
+    if number <= EXACT_TO:
+        return number
+    unit = max(10, int(10 ** (len(str(number)) - 3)))
+    return (number + unit // 2) // unit * unit
+
+
+def figure(number: int) -> str:
+    """The number in words that own up to the rounding, such as "87" and "about 12,300"."""
+    return f"{number}" if number <= EXACT_TO else f"about {rounded(number):,}"
+
+
 def wait_in_words(seconds: float | None) -> str | None:
     """An honest range, such as "2 to 4 minutes"; None when nobody can say."""
     if seconds is None:
         return None
     if seconds < 45:
         return "less than a minute"
-    low, high = (max(1, round(seconds * factor / 60)) for factor in WAIT_RANGE)
-    return (
-        f"about {low} minute{'s' if low > 1 else ''}" if low == high else f"{low} to {high} minutes"
-    )
+    low, high = (max(1, int(seconds * factor / 60 + 0.5)) for factor in WAIT_RANGE)
+    if high >= 120:
+        return f"{max(1, low // 60)} to {-(-high // 60)} hours"
+    if low == high:
+        return f"about {low} minute{'s' if low > 1 else ''}"
+    return f"{low} to {high} minutes"
 
 
 def steps(current: str, *, has_line: bool) -> list[Step]:

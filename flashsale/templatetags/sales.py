@@ -1,4 +1,4 @@
-"""Template tags of the front door."""
+"""Template tags and filters of the front door."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo, count_units, describe, phase, phase_by_clock
+from flashsale.showing import figure
 
 register = template.Library()
+register.filter("figure", figure)
 
 #: Seconds for which all pages share what the banner says of a sale's units and existence.
 BANNER_SECONDS = 5

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from flashsale import admissions, line, line_document, shoppers
 from flashsale.admissions import Admitted, NoEntry
@@ -24,12 +24,18 @@ from flashsale.cookies import (
     ticket_of,
 )
 from flashsale.limits import LINE, count
+from flashsale.line import Position
 from flashsale.models import Sale
-from flashsale.showing import show_sale, steps, wait_in_words
+from flashsale.sales import Phase, SaleInfo
+from flashsale.showing import EXACT_TO, show_sale, steps, wait_in_words
 from flashsale.views.finding import sale_or_404, see
 
-#: Seconds between two looks of a page that works without JavaScript.
-LOBBY_REFRESH_SECONDS, LINE_REFRESH_SECONDS = 15, 6
+#: Seconds between two looks of a page that works without JavaScript: in the lobby, and in line near the front
+#: and far from it. A page that comes again is read from its top again by those who listen to it.
+LOBBY_REFRESH_SECONDS = 15
+NEAR_REFRESH_SECONDS, FAR_REFRESH_SECONDS = 6, 30
+#: People ahead up to which somebody is near, whatever the wait seems: the last steps come in jumps.
+NEAR_AHEAD = 20
 
 
 @require_POST
@@ -86,6 +92,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
         "flashsale/line.html",
         {
             "sale": view,
+            "is_over": view.phase in (Phase.SOLD_OUT, Phase.ENDED, Phase.CANCELLED),
             "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
             "is_signed_in": shopper is not None,
             "place": where.place if where else None,
@@ -99,7 +106,9 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "admission_url": reverse("api:sale-admission", args=[slug]),
             "enter_url": reverse("flashsale:enter", args=[slug]),
             "leave_url": reverse("flashsale:leave", args=[slug]),
-            "refresh_seconds": _line_refresh_seconds(opens_at=sale.opens_at, now=now),
+            "refresh_seconds": _refresh_seconds(opens_at=sale.opens_at, where=where, now=now),
+            "admission_minutes": round(view.info.admission_seconds / 60),
+            "exact_to": EXACT_TO,
             "units_left": document["units_left"],
             "waiting": document["waiting"],
             "steps": steps("Line", has_line=True),
@@ -108,11 +117,13 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
-def _line_refresh_seconds(*, opens_at: datetime, now: datetime) -> int:
+def _refresh_seconds(*, opens_at: datetime, where: Position | None, now: datetime) -> int:
     """Seconds until the page looks again; the first look after the opening finds the draw made."""
-    if now >= opens_at:
-        return LINE_REFRESH_SECONDS
-    return min(LOBBY_REFRESH_SECONDS, int((opens_at - now).total_seconds()) + 3)
+    if now < opens_at:
+        return min(LOBBY_REFRESH_SECONDS, int((opens_at - now).total_seconds()) + 3)
+    if where is None or where.wait_seconds is None or (where.ahead or 0) <= NEAR_AHEAD:
+        return NEAR_REFRESH_SECONDS
+    return max(NEAR_REFRESH_SECONDS, min(FAR_REFRESH_SECONDS, int(where.wait_seconds / 4)))
 
 
 @require_POST
@@ -158,9 +169,11 @@ def away(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     sale = sale_or_404(slug)
+    if request.method != "POST":
+        return _ask_before_leaving(request, sale)
     shopper = shoppers.identify(request)
     if shopper is not None:
         try:
@@ -171,3 +184,24 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
     response.delete_cookie(ticket_cookie(sale), samesite="Lax")
     response.delete_cookie(admission_cookie(sale), samesite="Lax")
     return response
+
+
+def _ask_before_leaving(request: HttpRequest, sale: SaleInfo) -> HttpResponse:
+    """Say what is lost; whoever looks at this page, or fetches it ahead, loses nothing."""
+    now, shopper = timezone.now(), shoppers.identify(request)
+    ticket = ticket_of(request, sale, shopper)
+    if ticket is None or shopper is None:
+        return redirect(reverse("flashsale:sale", args=[sale.slug]))
+    document = line.document(sale, now=now)
+    where = line.position(sale, ticket=ticket, shopper=shopper, document=document, now=now)
+    return render(
+        request,
+        "flashsale/line_leave.html",
+        {
+            "sale": sale,
+            "place": where.place,
+            "is_inside": admission_of(request, sale, shopper, now) is not None,
+            "needs_ticket": ticket.is_draw and document["waiting"] > line.SEEN_TRUSTED,
+            "line_url": reverse("flashsale:line", args=[sale.slug]),
+        },
+    )

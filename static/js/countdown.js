@@ -2,7 +2,8 @@
 
    data-then="reload" loads the page again at the end, a little apart for each shopper.
    data-warn says aloud how much is left, in the nearest [data-announce].
-   An element [data-when-over] in the same box is shown at the end. */
+   data-over is what stands there at the end, when the page does not know yet what comes next.
+   In the same box [data-until-over] is hidden at the end and [data-when-over] shown. */
 
 import { clockFrom } from "./clock.js";
 
@@ -38,7 +39,7 @@ function run(element) {
 
   function tick() {
     const seconds = left();
-    element.textContent = clockFace(seconds);
+    element.textContent = seconds > 0 ? clockFace(seconds) : element.dataset.over ?? clockFace(0);
     element.toggleAttribute("data-near", seconds <= NEAR_SECONDS);
     const due = WARNINGS.find((warning) => seconds <= warning && !warned.includes(warning));
     if (due && seconds > 0) {
@@ -49,6 +50,7 @@ function run(element) {
       setTimeout(tick, 1000 - ((now() - end) % 1000 + 1000) % 1000 + 5);
       return;
     }
+    box?.querySelector("[data-until-over]")?.setAttribute("hidden", "");
     box?.querySelector("[data-when-over]")?.removeAttribute("hidden");
     element.dispatchEvent(new CustomEvent("countdown:over", { bubbles: true }));
     if (element.dataset.then === "reload") {

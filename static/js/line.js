@@ -3,17 +3,24 @@
      serving number = base + rate * (min(now, until) - at)        (seconds, on the server's clock)
 
    A place is served when the serving number has reached it; then the ticket is traded for an admission. Nothing is asked
-   while nobody looks at the page: the place is kept on the server's side of things. */
+   while nobody looks at the page, unless somebody wants to be called: the place is kept on the server's side of things. */
 
-import { clockFrom } from "./clock.js";
+import { clockFrom, hear } from "./clock.js";
+import { EXACT_TO, figure, waitInWords } from "./figures.js";
+import { signalsOf } from "./turn.js";
 
-const POLL_MS = { far: 15000, near: 4000, line: 3000 };
+/** Between two looks at the document, at the most. While the sale is open everybody hears of a sell-out within three
+    seconds, and those near the front of their turn within two; hidden pages whose shopper wants to be called look on. */
+const POLL_MS = { early: 15000, soon: 4000, far: 3000, near: 1500, hidden: 15000 };
 /** Seconds before the opening from which the document is asked for more often. */
-const NEAR_SECONDS = 60;
+const SOON_SECONDS = 60;
+/** Near the front: this many people ahead, or this many seconds of waiting. */
+const NEAR = { ahead: 20, seconds: 30 };
 const FAILURES_TO_SAY_SO = 2;
 /** How many people ahead are worth saying aloud when the number falls below. */
 const MILESTONES = [10000, 5000, 1000, 500, 100, 50, 20, 10, 5, 1];
 const OVER = ["ended", "cancelled", "sold_out"];
+const RUNNING = ["open", "paused"];
 /** A page is not loaded again sooner than this, whatever the document says: a document that has stood still for long
     must not make everybody reload for ever. */
 const YOUNGEST_RELOAD_MS = 5000;
@@ -22,21 +29,28 @@ const page = document.querySelector("[data-line]");
 const { ticket, documentUrl, ticketUrl, admissionUrl, saleUrl, name, phase: firstPhase } = page.dataset;
 const now = clockFrom(page.dataset.now);
 const find = (what) => page.querySelector(`[data-${what}]`);
+const signals = signalsOf(page);
 
-let place = page.dataset.place ? Number(page.dataset.place) : null;
+const place = page.dataset.place ? Number(page.dataset.place) : null;
 let line = null;
 let failures = 0;
 let entering = false;
+let called = false;
 let saidAhead = Infinity;
 let saidUnits = null;
 let pollTimer = 0;
 
-const jitter = (ms) => ms * (0.75 + Math.random() * 0.5);
+/** Somewhere in the last quarter of a time, so that the crowd's looks are spread and nobody's comes late. */
+const jitter = (ms) => ms * (0.75 + Math.random() * 0.25);
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function show(what, text) {
   const element = find(what);
   if (element && element.textContent !== text) element.textContent = text;
+}
+
+function reveal(what, isShown) {
+  find(what)?.toggleAttribute("hidden", !isShown);
 }
 
 function say(text) {
@@ -51,54 +65,75 @@ function servingNumber() {
   return base + rate * Math.max(0, seconds);
 }
 
-/** An honest range: nobody can know it to the second. */
-function waitInWords(seconds) {
-  if (seconds < 45) return "under a minute";
-  const low = Math.max(1, Math.round((seconds * 0.8) / 60));
-  const high = Math.max(1, Math.round((seconds * 1.5) / 60));
-  if (low === high) return `about ${low} min`;
-  return `${low} to ${high} min`;
+function peopleAhead() {
+  return Math.max(0, Math.ceil(place - 1 - servingNumber()));
+}
+
+/** Seconds until the turn comes, at the pace of the longer run where the document tells it; null: nobody can say. */
+function secondsToWait(ahead) {
+  const pace = line.serving.pace === undefined ? line.serving.rate : line.serving.pace;
+  return pace > 0 ? ahead / pace : null;
 }
 
 function chanceInWords(ahead) {
-  if (line.phase === "paused") return "Paused for a moment. Nothing is lost: you keep your place.";
-  if (line.units_left === 0) {
-    return "Every unit is held for somebody who is paying right now. What they do not pay comes back to the line.";
-  }
+  if (line.phase === "paused") return "Nothing is lost: you keep your place.";
+  if (line.units_left === 0) return "";
   if (ahead < line.units_left) return "There are units for you, if they last until your turn.";
   return "More people are ahead of you than units are left. Holds that are not paid come back, so some of those who stay will get one.";
+}
+
+function sayHowUnitsStand() {
+  const left = line.units_left;
+  if (left === 0 && saidUnits !== 0 && saidUnits !== null) {
+    say("Every unit is held by somebody who is paying. It is not sold out: what is not paid comes back to the line.");
+  } else if (left > 0 && saidUnits === 0) {
+    say(`Units came back: ${numbers.format(left)} left.`);
+  }
+  saidUnits = left;
 }
 
 function render() {
   if (!line) return;
   show("units-left", numbers.format(line.units_left));
-  show("waiting", numbers.format(line.waiting));
-  if (line.units_left === 0 && saidUnits !== 0 && saidUnits !== null) {
-    say("Every unit is held or sold. Holds that are not paid come back.");
-  }
-  saidUnits = line.units_left;
-  if (place === null || !["open", "paused"].includes(line.phase)) return;
+  show("waiting", figure(line.waiting));
+  if (place === null || !RUNNING.includes(line.phase)) return;
 
-  const serving = servingNumber();
-  const ahead = Math.max(0, Math.ceil(place - 1 - serving));
-  show("ahead", numbers.format(ahead));
+  for (const element of page.querySelectorAll("[data-in-phase]")) {
+    element.hidden = element.dataset.inPhase !== line.phase;
+  }
+  reveal("all-held", line.phase === "open" && line.units_left === 0);
+  sayHowUnitsStand();
+  const ahead = peopleAhead();
+  show("ahead", figure(ahead));
   show("ahead-words", ahead === 1 ? "person ahead of you" : "people ahead of you");
-  show("place-shown", numbers.format(place));
+  reveal("rounding", Math.max(place, ahead) > EXACT_TO);
   show("chance", chanceInWords(ahead));
-  show("wait", line.serving.pace && ahead < line.units_left ? waitInWords(ahead / line.serving.pace) : "–");
+  show("wait", line.phase === "paused" ? "–" : waitInWords(secondsToWait(ahead)));
   const progress = find("progress");
   if (progress) {
     progress.hidden = false;
     progress.max = place;
-    progress.value = Math.min(place, Math.max(0, serving));
+    progress.value = Math.min(place, Math.max(0, servingNumber()));
   }
-  document.title = ahead > 0 ? `${numbers.format(ahead)} ahead · ${name}` : `Almost there · ${name}`;
+  if (!called) document.title = ahead > 0 ? `${figure(ahead)} ahead · ${name}` : `Almost there · ${name}`;
 
   const passed = MILESTONES.find((milestone) => ahead <= milestone && saidAhead > milestone);
-  if (passed !== undefined && saidAhead !== Infinity) say(`${numbers.format(ahead)} people ahead of you.`);
+  if (passed !== undefined && saidAhead !== Infinity) {
+    say(ahead === 1 ? "One person ahead of you." : `${figure(ahead)} people ahead of you.`);
+  }
   if (passed !== undefined || saidAhead === Infinity) saidAhead = ahead;
 
-  if (line.phase === "open" && place <= serving + 1e-6) enter();
+  if (line.phase === "open" && place <= servingNumber() + 1e-6) enter();
+}
+
+/** The sale is over: say so at once, with what the server put here for it. A reload of everybody would help nobody. */
+function finish() {
+  const words = page.querySelector(`template[data-over="${line.phase}"]`).content.cloneNode(true);
+  const voice = find("announce");
+  const headline = words.querySelector("h1").textContent;
+  page.replaceChildren(words, voice);
+  voice.textContent = headline;
+  document.title = `${headline} · ${name}`;
 }
 
 async function post(url, body) {
@@ -114,7 +149,7 @@ async function post(url, body) {
 }
 
 async function reload() {
-  await wait(jitter(Math.max(800, YOUNGEST_RELOAD_MS - performance.now())));
+  await wait(jitter(Math.max(1000, YOUNGEST_RELOAD_MS - performance.now())));
   location.reload();
 }
 
@@ -124,8 +159,8 @@ function retryAfter(answer) {
 
 /** After the opening: what did the draw say? Everybody asks, so each a moment apart. */
 async function askForPlace() {
-  find("drawing")?.removeAttribute("hidden");
-  await wait(jitter(1200));
+  reveal("drawing", true);
+  await wait(Math.random() * 1500);
   try {
     const answer = await post(ticketUrl, { ticket });
     if (answer.ok) {
@@ -141,14 +176,26 @@ async function askForPlace() {
   }
 }
 
+/** Call the shopper, once. Nobody is let in while they look elsewhere: their time inside would run. */
+async function callShopper() {
+  if (called) return;
+  called = true;
+  document.title = `Your turn · ${name}`;
+  await signals.call(document.title);
+}
+
 async function enter() {
-  if (entering || document.hidden) return;
+  if (entering) return;
+  if (document.hidden) {
+    await callShopper();
+    return;
+  }
   entering = true;
   try {
     const answer = await post(admissionUrl, { ticket });
     if (answer.status === 201) {
-      document.title = `Your turn · ${name}`;
       say("It is your turn. You are being let in.");
+      await callShopper();
       location.assign(saleUrl);
       return;
     }
@@ -158,7 +205,7 @@ async function enter() {
       await wait(jitter(retryAfter(answer)));
     } else {
       // Something that a page explains better than a script.
-      find("enter-form")?.removeAttribute("hidden");
+      reveal("enter-form", true);
       await wait(jitter(5000));
     }
   } catch {
@@ -169,35 +216,51 @@ async function enter() {
 
 async function poll() {
   clearTimeout(pollTimer);
-  if (document.hidden) return;
+  if (document.hidden && !signals.areOn()) return;
   try {
     const answer = await fetch(documentUrl, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(String(answer.status));
     line = await answer.json();
+    hear(line.now, now);
     failures = 0;
-    find("connection")?.setAttribute("hidden", "");
+    reveal("connection", false);
   } catch {
     failures += 1;
-    if (failures >= FAILURES_TO_SAY_SO) find("connection")?.removeAttribute("hidden");
+    reveal("connection", failures >= FAILURES_TO_SAY_SO);
   }
   if (line && failures === 0) {
-    const changed = line.phase !== firstPhase;
-    if (OVER.includes(line.phase) || (changed && place !== null) || (changed && line.phase !== "open")) {
+    if (OVER.includes(line.phase)) {
+      finish();
+      return;
+    }
+    const known = place !== null && RUNNING.includes(firstPhase) && RUNNING.includes(line.phase);
+    const changed = line.phase !== firstPhase && !known;
+    if (changed && (place !== null || line.phase !== "open")) {
       await reload();
       return;
     }
     if (line.phase === "open" && place === null && line.draw_size !== null) await askForPlace();
     render();
   }
+  clearTimeout(pollTimer);
   pollTimer = setTimeout(poll, jitter(pause()) * Math.min(4, 1 + failures));
 }
 
 function pause() {
-  if (!line || line.phase === "open" || line.phase === "paused") return POLL_MS.line;
-  const secondsToOpening = Date.parse(line.opens_at) / 1000 - now() / 1000;
-  if (secondsToOpening > NEAR_SECONDS) return POLL_MS.far;
-  // The first look after the opening is meant to fall behind it, a moment apart for each shopper.
-  return secondsToOpening > 0 ? Math.min(POLL_MS.near, secondsToOpening * 1000 + 700) : 1500;
+  if (document.hidden) return POLL_MS.hidden;
+  if (!line) return POLL_MS.near;
+  if (RUNNING.includes(line.phase)) {
+    if (place === null) return POLL_MS.near;
+    const ahead = peopleAhead();
+    const seconds = secondsToWait(ahead);
+    const isNear = ahead <= NEAR.ahead || (seconds !== null && seconds <= NEAR.seconds);
+    return isNear && line.phase === "open" ? POLL_MS.near : POLL_MS.far;
+  }
+  const secondsToOpening = (Date.parse(line.opens_at) - now()) / 1000;
+  if (secondsToOpening <= 0) return POLL_MS.near;
+  const ms = secondsToOpening > SOON_SECONDS ? POLL_MS.early : POLL_MS.soon;
+  // The first look after the opening falls behind it, a moment apart for each shopper.
+  return ms < secondsToOpening * 1000 ? ms : (secondsToOpening * 1000 + 700) / 0.75;
 }
 
 if (!OVER.includes(firstPhase) && !("admitted" in page.dataset)) {
