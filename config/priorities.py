@@ -44,6 +44,8 @@ ROUTES = {
     "live": Priority.ALWAYS,
     "ready": Priority.ALWAYS,
     "metrics": Priority.ALWAYS,
+    "robots": Priority.ALWAYS,
+    "sitemap": Priority.OPTIONAL,
     "media": Priority.BROWSING,
 }
 #: Routes by how their name begins, for those that are not named above.

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
-from config import health
+from config import crawlers, health
 from shop.ratelimits import (
     ACCOUNT_LIMITS,
     SECOND_FACTOR_LIMITS,
@@ -66,6 +66,8 @@ urlpatterns = [
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
+    path("robots.txt", crawlers.robots, name="robots"),
+    path("sitemap.xml", crawlers.sitemap, name="sitemap"),
     path("admin/", admin.site.urls),
     path("accounts/", include(limited_accounts)),
     path("accounts/", include("allauth.urls")),
