@@ -28,6 +28,7 @@ ROUTES = {
     "shop:details": Priority.ESSENTIAL,
     "flashsale:draw": Priority.BROWSING,
     "flashsale:draw-script": Priority.BROWSING,
+    "flashsale:line-css": Priority.BROWSING,
     "flashsale:purchase": Priority.CHECKOUT,
     "flashsale:purchase-release": Priority.CHECKOUT,
     "flashsale:purchase-checkout": Priority.CHECKOUT,

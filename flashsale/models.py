@@ -1,12 +1,16 @@
 """Tables of the front door. What happens in Redis is rebuilt from these."""
 
+from typing import Any
+
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
+from flashsale import looks
 from inventory.models import Reservation, Stock
+from shop import pictures
 from shop.models import Order, Variant
 
 
@@ -81,6 +85,35 @@ class Sale(models.Model):
         default=Strategy.LOCK,
         help_text="What a sale on Redis does while Redis is away.",
     )
+    line_text = models.TextField(
+        "text on the page of the line",
+        max_length=500,
+        blank=True,
+        help_text="Shown to those who wait, as you write it. Plain text, up to 500 signs.",
+    )
+    line_logo = models.ImageField(
+        "logo on the page of the line",
+        upload_to="sales/",
+        blank=True,
+        width_field="line_logo_width",
+        height_field="line_logo_height",
+        help_text="A picture such as products have, shown three lines high.",
+    )
+    line_logo_width = models.PositiveIntegerField(null=True, editable=False)
+    line_logo_height = models.PositiveIntegerField(null=True, editable=False)
+    line_logo_alt = models.CharField(
+        "words for those who cannot see the logo",
+        max_length=200,
+        blank=True,
+        help_text="Empty: it says nothing that the name of the sale does not say.",
+    )
+    line_colour = models.CharField(
+        "colour on the page of the line",
+        max_length=7,
+        blank=True,
+        validators=[RegexValidator(looks.COLOUR, "Write it as # and six digits, such as #2e7d5b.")],
+        help_text="Of its buttons, such as #2e7d5b. It must stand out from the light and the dark page.",
+    )
     seed = models.CharField(max_length=64, blank=True, editable=False)
     seed_commitment = models.CharField(max_length=64, blank=True, editable=False)
     is_rehearsal = models.BooleanField(default=False, editable=False)
@@ -101,6 +134,11 @@ class Sale(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        if self.line_logo:
+            pictures.make_renditions(file=self.line_logo)
 
     def get_absolute_url(self) -> str:
         return reverse("flashsale:sale", args=[self.slug])

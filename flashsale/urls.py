@@ -12,6 +12,7 @@ urlpatterns = [
     path("sales/<slug:slug>/draw/", draws.draw, name="draw"),
     path("sales/<slug:slug>/draw/check_place.py", draws.script, name="draw-script"),
     path("sales/<slug:slug>/line/", line.waiting_room, name="line"),
+    path("sales/<slug:slug>/line.css", line.stylesheet, name="line-css"),
     path("sales/<slug:slug>/line/join/", line.join, name="join"),
     path("sales/<slug:slug>/line/enter/", line.enter, name="enter"),
     path("sales/<slug:slug>/line/away/", line.away, name="away"),

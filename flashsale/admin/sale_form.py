@@ -8,12 +8,14 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
+from flashsale import looks
 from flashsale.models import Sale
 from inventory import stock
 
 Status = Sale.Status
 
 WORDS = ("name", "tagline", "description")
+LOOK = ("line_text", "line_logo", "line_logo_alt", "line_colour")
 TIMES = ("lobby_opens_at", "opens_at", "closes_at")
 RULES = (
     "queue_mode",
@@ -34,26 +36,26 @@ PACE = (
 )
 #: What may still be changed, by status. Shoppers, the draw and the ring-fenced units rely on the rest.
 EDITABLE = {
-    Status.SCHEDULED: (*WORDS, *PACE, *STOCK),
-    Status.PAUSED: (*WORDS, *PACE, *STOCK),
-    Status.ENDED: WORDS,
-    Status.CANCELLED: WORDS,
+    Status.SCHEDULED: (*WORDS, *LOOK, *PACE, *STOCK),
+    Status.PAUSED: (*WORDS, *LOOK, *PACE, *STOCK),
+    Status.ENDED: (*WORDS, *LOOK),
+    Status.CANCELLED: (*WORDS, *LOOK),
 }
 WHY_FIXED = {
     Status.SCHEDULED: "The sale is scheduled: shoppers know when it opens, its units are ring-fenced, and "
-    "the draw is committed to. Its words, its end, its limit (upwards), holds, admissions and stock "
-    "strategy can still be changed. For anything else, cancel it and schedule another.",
-    Status.PAUSED: "The sale is paused. Its words, its end, its limit (upwards), holds, admissions and "
+    "the draw is committed to. Its words and looks, its end, its limit (upwards), holds, admissions and "
+    "stock strategy can still be changed. For anything else, cancel it and schedule another.",
+    Status.PAUSED: "The sale is paused. Its words and looks, its end, its limit (upwards), holds, admissions and "
     "stock strategy can be changed; its items, prices and opening cannot.",
-    Status.ENDED: "The sale has ended: only its words can be changed.",
-    Status.CANCELLED: "The sale was cancelled: only its words can be changed.",
+    Status.ENDED: "The sale has ended: only its words and looks can be changed.",
+    Status.CANCELLED: "The sale was cancelled: only its words and looks can be changed.",
 }
 
 
 class SaleForm(forms.ModelForm):
     class Meta:
         model = Sale
-        fields = [*WORDS, "slug", *TIMES, *RULES, *STOCK]
+        fields = [*WORDS, *LOOK, "slug", *TIMES, *RULES, *STOCK]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +65,18 @@ class SaleForm(forms.ModelForm):
         for name in STOCK:
             if name in self.fields:
                 self.fields[name].required = False
+
+    def clean_line_colour(self) -> str:
+        colour = str(self.cleaned_data["line_colour"]).lower()
+        if not looks.is_colour(colour):
+            return colour  # none at all, or one that the model's own validator refuses
+        for theme, measured in looks.too_close(colour).items():
+            raise forms.ValidationError(
+                f"{colour} has a contrast of {measured:.2f}:1 with the {theme} page, and "
+                f"{looks.NEEDED:.0f}:1 is needed with both the light and the dark one. The nearest shade "
+                f"that has it is {looks.nearest_shade(colour)}."
+            )
+        return colour
 
     def clean_strategy(self) -> str:
         return str(self.cleaned_data["strategy"]) or self.instance.strategy

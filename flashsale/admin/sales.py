@@ -21,6 +21,7 @@ from flashsale import figures, steering
 from flashsale.admin import units
 from flashsale.admin.sale_form import (
     EDITABLE,
+    LOOK,
     RULES,
     STOCK,
     TIMES,
@@ -193,7 +194,7 @@ class SaleAdmin(admin.ModelAdmin):
         if obj is None or obj.status == Status.DRAFT:
             return ["status", "numbers"]
         editable = EDITABLE[Status(obj.status)]
-        fixed = [name for name in (*WORDS, "slug", *RULES, *STOCK) if name not in editable]
+        fixed = [name for name in (*WORDS, *LOOK, "slug", *RULES, *STOCK) if name not in editable]
         return ["status", "numbers", *fixed, *TOLD_TIMES.values()]
 
     def get_prepopulated_fields(
@@ -210,6 +211,7 @@ class SaleAdmin(admin.ModelAdmin):
             (f"Times ({settings.TIME_ZONE})", {"fields": _times(obj)}),
             ("Rules", {"fields": RULES}),
             ("Stock", {"fields": STOCK}),
+            ("The page of the line", {"fields": LOOK}),
         ]
         if obj is not None:
             fieldsets.insert(0, ("Now", {"fields": ["status", "numbers"]}))

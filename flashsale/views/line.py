@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import condition, require_http_methods, require_POST, require_safe
 
-from flashsale import admissions, line, line_document, shoppers
+from flashsale import admissions, line, line_document, looks, shoppers
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.challenges import LONGEST_ANSWER, ChallengeRequired
 from flashsale.cookies import (
@@ -29,6 +30,7 @@ from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo
 from flashsale.showing import EXACT_TO, show_sale, steps, wait_in_words
 from flashsale.views.finding import sale_or_404, see
+from shop import pictures
 
 #: Seconds between two looks of a page that works without JavaScript: in the lobby, and in line near the front
 #: and far from it. A page that comes again is read from its top again by those who listen to it.
@@ -36,6 +38,8 @@ LOBBY_REFRESH_SECONDS = 15
 NEAR_REFRESH_SECONDS, FAR_REFRESH_SECONDS = 6, 30
 #: People ahead up to which somebody is near, whatever the wait seems: the last steps come in jumps.
 NEAR_AHEAD = 20
+#: Seconds for which a sale's stylesheet is kept: a merchant who changes a colour sees it within a minute.
+STYLESHEET_SECONDS = 60
 
 
 @require_POST
@@ -92,6 +96,10 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
         "flashsale/line.html",
         {
             "sale": view,
+            "look": sale,
+            "logo_url": pictures.rendition_url(file=sale.line_logo, width=pictures.WIDTHS[0])
+            if sale.line_logo
+            else None,
             "is_over": view.phase in (Phase.SOLD_OUT, Phase.ENDED, Phase.CANCELLED),
             "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
             "is_signed_in": shopper is not None,
@@ -115,6 +123,20 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "server_now": now,
         },
     )
+
+
+def _colour_or_404(slug: str) -> str:
+    shown = Sale.objects.exclude(status=Sale.Status.DRAFT).exclude(line_colour="")
+    return get_object_or_404(shown, slug=slug).line_colour
+
+
+@require_safe
+@cache_control(public=True, max_age=STYLESHEET_SECONDS)
+@condition(etag_func=lambda request, slug: looks.etag(_colour_or_404(slug)))
+def stylesheet(request: HttpRequest, slug: str) -> HttpResponse:
+    """A sale's own colour, as a file of its own: the strict policy has no inline style."""
+    rules = looks.stylesheet(_colour_or_404(slug))
+    return HttpResponse(rules, content_type="text/css; charset=utf-8")
 
 
 def _refresh_seconds(*, opens_at: datetime, where: Position | None, now: datetime) -> int:
