@@ -216,6 +216,7 @@ CELERY_TASK_ROUTES = {
 _BEAT = {
     "flashsale.tasks.renew_lines": 1,
     "flashsale.tasks.drain_all": 2,
+    "flashsale.tasks.send_line_alerts": 5,
     "flashsale.tasks.close_sales": 5,
     "flashsale.tasks.watch_gates": 3,
     "flashsale.tasks.publish_load_level": 1,

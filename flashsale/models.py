@@ -263,6 +263,39 @@ class LineState(models.Model):
         return f"{self.sale}: serving {self.served:.0f}"
 
 
+class LineAlert(models.Model):
+    """Somebody in line asked for a mail when it is their turn; see `flashsale.line_alerts`."""
+
+    sale = models.ForeignKey(Sale, on_delete=models.CASCADE, related_name="line_alerts")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        to_field="shopper_id",
+        on_delete=models.CASCADE,
+        related_name="line_alerts",
+    )
+    number = models.PositiveIntegerField(
+        null=True,
+        help_text="The number that their ticket proves; none: they take part in the draw.",
+    )
+    place = models.PositiveIntegerField(null=True, help_text="Their place, once the draw is made.")
+    asked_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "shopper"], name="line_alert_once_per_shopper"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["sale", "place"], condition=Q(sent_at=None), name="line_alert_waiting"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.shopper} in the line of {self.sale}"
+
+
 class Drift(models.Model):
     """An episode in which the gate of one item did not follow PostgreSQL; see `flashsale.drift`."""
 

@@ -10,7 +10,7 @@ from celery.utils.log import get_task_logger
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from flashsale import admissions, drain, drift, gate, line, sales, shedding, store
+from flashsale import admissions, drain, drift, gate, line, line_alerts, sales, shedding, store
 from flashsale.keys import key
 from flashsale.models import Sale
 
@@ -64,6 +64,12 @@ def renew_lines() -> None:
             line.renew(sales.describe(sale), now=timezone.now())
         except redis.RedisError:
             log.exception("Redis is away: the line of %s stands still", sale.slug)
+
+
+@shared_task
+def send_line_alerts() -> int:
+    """Write to those in line who asked for it and whose turn it is. Each mail is claimed before it is sent."""
+    return line_alerts.send_due(now=timezone.now())
 
 
 @shared_task

@@ -16,6 +16,7 @@ urlpatterns = [
     path("sales/<slug:slug>/line/join/", line.join, name="join"),
     path("sales/<slug:slug>/line/enter/", line.enter, name="enter"),
     path("sales/<slug:slug>/line/away/", line.away, name="away"),
+    path("sales/<slug:slug>/line/alert/", line.alert, name="line-alert"),
     path("sales/<slug:slug>/line/leave/", line.leave, name="leave"),
     path("sales/<slug:slug>/buy/", purchases.buy, name="buy"),
     path("purchases/<uuid:purchase_id>/", purchases.purchase_detail, name="purchase"),

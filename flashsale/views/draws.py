@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from flashsale import draws, line, shoppers
+from flashsale import draws, line, line_document, shoppers
 from flashsale.cookies import ticket_of
 from flashsale.sales import SaleInfo
 from flashsale.views.finding import sale_or_404
@@ -20,7 +20,7 @@ def draw(request: HttpRequest, slug: str) -> HttpResponse:
     ticket = ticket_of(request, sale, shopper)
     place = None
     if shopper is not None and ticket is not None and shown.entrants is not None:
-        document = line.document(sale, now=now)
+        document = line_document.read(sale, now=now)
         place = line.position(
             sale, ticket=ticket, shopper=shopper, document=document, now=now
         ).place

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_http_methods, require_POST, require_safe
 
-from flashsale import admissions, line, line_document, looks, shoppers
+from flashsale import admissions, line, line_alerts, line_document, looks, shoppers
 from flashsale.admissions import Admitted, NoEntry
 from flashsale.challenges import LONGEST_ANSWER, ChallengeRequired
 from flashsale.cookies import (
@@ -112,6 +112,9 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "document_url": reverse("api:sale-line", args=[slug]),
             "ticket_url": reverse("api:sale-ticket", args=[slug]),
             "admission_url": reverse("api:sale-admission", args=[slug]),
+            "alert": line_alerts.of_shopper(view.info, shopper=shopper)
+            if where and shopper
+            else None,
             "enter_url": reverse("flashsale:enter", args=[slug]),
             "leave_url": reverse("flashsale:leave", args=[slug]),
             "refresh_seconds": _refresh_seconds(opens_at=sale.opens_at, where=where, now=now),
@@ -191,6 +194,25 @@ def away(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_POST
+def alert(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for the mail that says that it is your turn, or take that back (`want` is `no`)."""
+    shopper = shoppers.identify(request)
+    count(request, allowance=LINE, shopper=shopper)
+    sale = sale_or_404(slug)
+    line_url = reverse("flashsale:line", args=[slug])
+    if shopper is None:
+        return redirect_to_login(line_url)
+    ticket = ticket_of(request, sale, shopper)
+    if request.POST.get("want") == "no":
+        line_alerts.withdraw(sale, shopper=shopper)
+    elif ticket is None:
+        messages.error(request, "Join the line first: your place could not be read.")
+    else:
+        line_alerts.ask(sale, shopper=shopper, ticket=ticket, now=timezone.now())
+    return see(line_url)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     sale = sale_or_404(slug)
@@ -198,6 +220,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
         return _ask_before_leaving(request, sale)
     shopper = shoppers.identify(request)
     if shopper is not None:
+        line_alerts.withdraw(sale, shopper=shopper)
         try:
             admissions.leave(sale, shopper=shopper)
         except redis.RedisError:
@@ -214,7 +237,7 @@ def _ask_before_leaving(request: HttpRequest, sale: SaleInfo) -> HttpResponse:
     ticket = ticket_of(request, sale, shopper)
     if ticket is None or shopper is None:
         return redirect(reverse("flashsale:sale", args=[sale.slug]))
-    document = line.document(sale, now=now)
+    document = line_document.read(sale, now=now)
     where = line.position(sale, ticket=ticket, shopper=shopper, document=document, now=now)
     return render(
         request,
@@ -222,7 +245,7 @@ def _ask_before_leaving(request: HttpRequest, sale: SaleInfo) -> HttpResponse:
         {
             "sale": sale,
             "place": where.place,
-            "is_inside": admission_of(request, sale, shopper, now) is not None,
+            "is_inside": live_admission(request, sale, shopper, now) is not None,
             "needs_ticket": ticket.is_draw and document["waiting"] > line.SEEN_TRUSTED,
             "line_url": reverse("flashsale:line", args=[sale.slug]),
         },

@@ -51,7 +51,6 @@ function chime() {
 export function signalsOf(page) {
   const buttons = Object.fromEntries(SWITCHES.map((what) => [what, page.querySelector(`[data-switch=${what}]`)]));
   const note = page.querySelector("[data-switch-note]");
-  const box = page.querySelector("[data-call]");
   const possible = {
     sound: "AudioContext" in window,
     notify: "Notification" in window && window.isSecureContext,
@@ -77,7 +76,7 @@ export function signalsOf(page) {
 
   for (const what of SWITCHES) {
     if (!buttons[what] || !possible[what]) continue;
-    buttons[what].hidden = box.hidden = false;
+    buttons[what].hidden = false;
     set(what, remembered(what) && (what !== "notify" || Notification.permission === "granted"));
     buttons[what].addEventListener("click", () => press(what));
   }

@@ -350,8 +350,8 @@ def test_sound_and_notification_are_off_until_they_are_switched_on_and_are_remem
     page = open_page()
     page.add_init_script(WATCH)
     join_at(page, sale, 30)
-    sound = page.get_by_role("button", name="A sound")
-    notify = page.get_by_role("button", name="A notification of this browser")
+    sound = page.get_by_role("button", name="With a sound")
+    notify = page.get_by_role("button", name="With a notification")
     for switch in (sound, notify):
         expect(switch).to_have_attribute("aria-pressed", "false")
     sound.click()
@@ -383,8 +383,8 @@ def test_a_hidden_page_calls_the_shopper_and_lets_them_in_when_they_look(
     say = answering(page, sale, rival.line(sale.slug))
     say(serving=0, units_left=40)
     expect(page.locator("[data-ahead]")).to_have_text("4")
-    page.get_by_role("button", name="A sound").click()
-    page.get_by_role("button", name="A notification of this browser").click()
+    page.get_by_role("button", name="With a sound").click()
+    page.get_by_role("button", name="With a notification").click()
     posted: list[str] = []
     page.on(
         "request", lambda request: posted.append(request.url) if request.method == "POST" else None

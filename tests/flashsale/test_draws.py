@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import draws, line
+from flashsale import draws, line, line_document
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
@@ -79,7 +79,7 @@ def test_a_stranger_with_the_published_script_and_facts_finds_the_shops_places(
         line.renew(sale, now=now)
         published = client.get(f"/api/v1/sales/{sale.slug}/line/").json()
         script = downloaded(sale)
-        document = line.document(sale, now=now)
+        document = line_document.read(sale, now=now)
         checked, ours = [], []
         for shopper in shoppers:
             facts = published["seed"], published["draw_size"], shopper, published["seed_commitment"]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from flashsale import line, store, tickets
 from flashsale.cookies import admission_cookie, ticket_cookie
 from flashsale.keys import key
-from flashsale.models import Purchase, Sale
+from flashsale.models import LineAlert, Purchase, Sale
 from flashsale.sales import SaleInfo
 from inventory import reservations
 from shop.models import User
@@ -177,6 +177,7 @@ def everything_that_joining_leaves(sale: SaleInfo) -> tuple[Any, ...]:
         client.pfcount(key(sale.id, "entrants")),
         client.exists(key(sale.id, "seen")),
         client.zcard(key(sale.id, "active")),
+        LineAlert.objects.count(),
     )
 
 
@@ -192,7 +193,7 @@ def test_whoever_only_looks_never_joins_and_never_goes_in(
         client.force_login(make_user())
     before = everything_that_joining_leaves(sale)
     line_url, api = f"/sales/{sale.slug}/line/", f"/api/v1/sales/{sale.slug}/"
-    addresses = [line_url] + [f"{line_url}{verb}/" for verb in ("join", "enter", "leave")]
+    addresses = [line_url] + [f"{line_url}{verb}/" for verb in ("join", "enter", "leave", "alert")]
     addresses += [f"{api}{name}/" for name in ("line", "ticket", "admission")]
     ahead = {"Sec-Purpose": "prefetch;prerender", "Purpose": "prefetch"}
     for address in addresses:
