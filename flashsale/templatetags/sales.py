@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo, count_units, describe, phase, phase_by_clock
-from flashsale.showing import figure
+from flashsale.showing import figure, rounded
 
 register = template.Library()
 register.filter("figure", figure)
+register.filter("rounded", rounded)
 
 #: Seconds for which all pages share what the banner says of a sale's units and existence.
 BANNER_SECONDS = 5

@@ -6,7 +6,7 @@
    while nobody looks at the page, unless somebody wants to be called: the place is kept on the server's side of things. */
 
 import { clockFrom, hear } from "./clock.js";
-import { EXACT_TO, figure, waitInWords } from "./figures.js";
+import { EXACT_TO, figure, rounded, waitInWords } from "./figures.js";
 import { signalsOf } from "./turn.js";
 
 /** Between two looks at the document, at the most. While the sale is open everybody hears of a sell-out within three
@@ -104,7 +104,8 @@ function render() {
   reveal("all-held", line.phase === "open" && line.units_left === 0);
   sayHowUnitsStand();
   const ahead = peopleAhead();
-  show("ahead", figure(ahead));
+  show("ahead", numbers.format(rounded(ahead)));
+  reveal("about", ahead > EXACT_TO);
   show("ahead-words", ahead === 1 ? "person ahead of you" : "people ahead of you");
   reveal("rounding", Math.max(place, ahead) > EXACT_TO);
   show("chance", chanceInWords(ahead));
@@ -131,7 +132,10 @@ function finish() {
   const words = page.querySelector(`template[data-over="${line.phase}"]`).content.cloneNode(true);
   const voice = find("announce");
   const headline = words.querySelector("h1").textContent;
-  page.replaceChildren(words, voice);
+  for (const element of [...page.children]) {
+    if (!("keep" in element.dataset)) element.remove();
+  }
+  page.append(words);
   voice.textContent = headline;
   document.title = `${headline} · ${name}`;
 }

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from flashsale import store
 from flashsale.keys import key
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
-from flashsale.showing import figure, wait_in_words
+from flashsale.showing import figure, rounded, wait_in_words
 from tests.browser.conftest import Crowd, OpenPage
 from tests.browser.steps import heading, sign_in
 from tests.factories import make_sale, make_user
@@ -150,7 +151,7 @@ def test_far_from_the_front_figures_are_rounded_and_the_page_says_so(
     join_at(page, sale, 12_340)
     say = answering(page, sale, rival.line(sale.slug))
     say(serving=0, rate=10.0, waiting=12_340, units_left=40)
-    expect(page.locator("[data-ahead]")).to_have_text("about 12,300")
+    expect(page.locator(".ahead")).to_have_text("about 12,300 people ahead of you")
     expect(page.locator("[data-place-shown]")).to_have_text("about 12,300")
     expect(page.locator("[data-wait]")).to_have_text("16 to 31 minutes")
     expect(page.get_by_text("Numbers above 100 are rounded.")).to_be_visible()
@@ -201,6 +202,7 @@ def test_all_held_then_units_back_then_sold_out_each_told_within_a_look(
     assert time.monotonic() - began < 4  # a look of three seconds at the most, and a busy machine
     assert page.evaluate("window.sameDocument") is True
     assert page.url == address
+    expect(page.get_by_role("main").get_by_text(sale.name, exact=True)).to_be_visible()
     assert page.title().startswith("Sold out")
     said = page.evaluate("window.said")
     assert [words[:22] for words in said[-3:]] == [
@@ -237,7 +239,7 @@ def test_screen_readers_hear_milestones_and_not_every_step(open_page: OpenPage, 
     say = answering(page, sale, rival.line(sale.slug))
     for serving in (0, 10, 20, 31, 40, 60, 80, 100, 121, 127.5, 128):
         say(serving=serving, units_left=40)
-        ahead = figure(max(0, int(129 - serving)) if serving != 127.5 else 2)
+        ahead = f"{rounded(ceil(129 - serving)):,}"
         expect(page.locator("[data-ahead]")).to_have_text(ahead)
     assert [words for words in page.evaluate("window.said") if "ahead" in words] == [
         "98 people ahead of you.",

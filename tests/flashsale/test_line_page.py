@@ -56,7 +56,9 @@ def test_a_place_is_exact_up_to_a_hundred_and_rounded_above(client: Client) -> N
     joined_at(client, other, 12_340)
     far = page_of(client, other).content.decode()
     assert "<dd data-place-shown>about 12,300</dd>" in far
-    assert "data-ahead>about 12,300</span>" in far
+    assert "data-ahead>12,300</span>" in far
+    assert "data-about>about</span>" in far
+    assert "data-about hidden" in near
     assert "data-rounding>Numbers above 100 are rounded." in far
     assert 'data-place="12340"' in far
 
