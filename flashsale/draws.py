@@ -29,10 +29,6 @@ class Draw:
     entrants: int | None
     joined: int
 
-    @property
-    def is_drawn(self) -> bool:
-        return self.seed is not None and self.entrants is not None
-
 
 def published(sale: SaleInfo, *, now: datetime) -> Draw:
     """What the shop tells about a sale's draw at the moment `now`.

@@ -34,7 +34,6 @@ def draw(request: HttpRequest, slug: str) -> HttpResponse:
             "shopper": shopper,
             "ticket": ticket,
             "place": place,
-            "server_now": now,
         },
     )
 
