@@ -95,10 +95,10 @@ def _send_for(sale: SaleInfo, *, now: datetime) -> int:
 
 
 def _served_soon(serving: dict[str, Any], *, now: datetime) -> int:
-    """The last place that is served within `AHEAD_SECONDS`, at the pace of the longer run where it is told."""
+    """The last place that is served within `AHEAD_SECONDS`, at the pace of the longer run."""
     at, until = (datetime.fromisoformat(serving[name]) for name in ("at", "until"))
     served = serving["base"] + serving["rate"] * max(0.0, (min(now, until) - at).total_seconds())
-    pace = serving.get("pace", serving["rate"]) or 0.0
+    pace = serving["pace"] or 0.0
     return int(served + pace * AHEAD_SECONDS)
 
 

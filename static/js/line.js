@@ -69,10 +69,10 @@ function peopleAhead() {
   return Math.max(0, Math.ceil(place - 1 - servingNumber()));
 }
 
-/** Seconds until the turn comes, at the pace of the longer run where the document tells it; null: nobody can say. */
+/** Seconds until the turn comes, at the pace of the longer run; null: nobody can say. */
 function secondsToWait(ahead) {
-  const pace = line.serving.pace === undefined ? line.serving.rate : line.serving.pace;
-  return pace > 0 ? ahead / pace : null;
+  const { pace } = line.serving;
+  return pace && ahead < line.units_left ? ahead / pace : null;
 }
 
 function chanceInWords(ahead) {

@@ -85,7 +85,7 @@ def answering(page: Page, sale: SaleInfo, crowd_line: dict[str, Any]) -> Answer:
     document = dict(crowd_line)
 
     def say(*, serving: float | None = None, rate: float = 0.0, **facts: Any) -> None:
-        pace = {"pace": facts.pop("pace")} if "pace" in facts else {}
+        pace = facts.pop("pace", rate)
         document.update(facts)
         if serving is not None:
             now = timezone.now()
@@ -93,9 +93,10 @@ def answering(page: Page, sale: SaleInfo, crowd_line: dict[str, Any]) -> Answer:
             document["serving"] = {
                 "base": serving,
                 "rate": rate,
+                "pace": pace,
                 "at": now.isoformat(),
                 "until": until.isoformat(),
-            } | pace
+            }
         document["now"] = timezone.now().isoformat()
 
     def fulfil(route: Route) -> None:
@@ -150,12 +151,14 @@ def test_far_from_the_front_figures_are_rounded_and_the_page_says_so(
     page = open_page()
     join_at(page, sale, 12_340)
     say = answering(page, sale, rival.line(sale.slug))
-    say(serving=0, rate=10.0, waiting=12_340, units_left=40)
+    say(serving=0, rate=10.0, waiting=12_340, units_left=20_000)
     expect(page.locator(".ahead")).to_have_text("about 12,300 people ahead of you")
     expect(page.locator("[data-place-shown]")).to_have_text("about 12,300")
     expect(page.locator("[data-wait]")).to_have_text("16 to 31 minutes")
     expect(page.get_by_text("Numbers above 100 are rounded.")).to_be_visible()
+    say(units_left=40)
     expect(page.locator("[data-chance]")).to_contain_text("More people are ahead of you than units")
+    expect(page.locator("[data-wait]")).to_have_text("–")
     say(serving=12_280, rate=0.0)
     expect(page.locator("[data-ahead]")).to_have_text("59")
     expect(page.locator("[data-wait]")).to_have_text("–")
@@ -168,12 +171,10 @@ def test_the_pace_of_the_longer_run_gives_the_wait_where_the_document_tells_it(
     page = open_page()
     join_at(page, sale, 601)
     say = answering(page, sale, rival.line(sale.slug))
-    say(serving=0, rate=0.0, pace=1.0)
+    say(serving=0, rate=0.0, pace=1.0, units_left=1000)
     expect(page.locator("[data-wait]")).to_have_text("8 to 15 minutes")
     say(serving=0, rate=5.0, pace=None)
     expect(page.locator("[data-wait]")).to_have_text("–")
-    say(serving=0, rate=5.0)
-    expect(page.locator("[data-wait]")).to_have_text("2 to 3 minutes")
 
 
 def test_all_held_then_units_back_then_sold_out_each_told_within_a_look(

@@ -40,7 +40,7 @@ def line_of(
     serving: float,
     draw_size: int | None = 0,
     phase: str = "open",
-    **how: float | None,
+    **how: Any,
 ) -> None:
     """Let the line stand where the test wants it."""
     now = timezone.now()
@@ -50,6 +50,7 @@ def line_of(
         "serving": {
             "base": serving,
             "rate": 0.0,
+            "pace": how.get("rate", 0.0),
             "at": now.isoformat(),
             "until": (now + timedelta(seconds=5)).isoformat(),
         }
