@@ -33,7 +33,7 @@ LOBBY_SECONDS, LATE_SECONDS = 30.0, 20.0
 #: Seconds that somebody inside takes to choose, on average; the share of them who then buy.
 CHOOSING_SECONDS, SHARE_WHO_BUY = 8.0, 0.8
 #: Seconds between two polls when near the front or a sell-out may be near, and when far from both (as in line.js).
-NEAR_POLL, FAR_POLL = 1.6, 10.0
+NEAR_POLL, FAR_POLL = 1.9, 10.0
 CONNECTIONS = 48
 MOST_SECONDS = 420.0
 #: Seconds of a wait under which an estimate is not judged: the next poll corrects it.
@@ -208,12 +208,13 @@ class Run:
                 turn = at + (person.place - serving["base"]) / serving["rate"]
                 self.client.at(turn + random.uniform(0.02, 0.25), lambda: self.enter(person))
                 return
-            wait = (person.place - 1 - number) / pace if pace else None
+            ahead = person.place - 1 - number
+            wait = ahead / pace if pace and ahead < document["units_left"] else None
             if wait is not None:
                 person.estimates.append((now, wait))
-            if pace and wait is not None and wait > 60 and document["units_left"] > 30 * pace:
+            if wait is not None and wait > 60 and document["units_left"] > CAP + 30 * pace:
                 pause = FAR_POLL
-        self.client.at(now + pause * random.uniform(0.8, 1.2), lambda: self.poll(person))
+        self.client.at(now + pause * random.uniform(0.75, 1.0), lambda: self.poll(person))
 
     def drawn(self, person: Person, document: dict[str, Any]) -> int:
         digest = hashlib.sha256(f"{document['seed']}:{person.shopper}".encode()).digest()

@@ -100,6 +100,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "logo_url": pictures.rendition_url(file=sale.line_logo, width=pictures.WIDTHS[0])
             if sale.line_logo
             else None,
+            "is_running": view.phase in (Phase.OPEN, Phase.PAUSED),
             "is_over": view.phase in (Phase.SOLD_OUT, Phase.ENDED, Phase.CANCELLED),
             "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
             "is_signed_in": shopper is not None,

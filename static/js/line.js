@@ -6,12 +6,16 @@
    while nobody looks at the page, unless somebody wants to be called: the place is kept on the server's side of things. */
 
 import { clockFrom, hear } from "./clock.js";
+import { drawnPlace } from "./draw.js";
 import { EXACT_TO, figure, rounded, waitInWords } from "./figures.js";
 import { signalsOf } from "./turn.js";
 
-/** Between two looks at the document, at the most. While the sale is open everybody hears of a sell-out within three
-    seconds, and those near the front of their turn within two; hidden pages whose shopper wants to be called look on. */
-const POLL_MS = { early: 15000, soon: 4000, far: 3000, near: 1500, hidden: 15000 };
+/** Between two looks at the document, at the most. While the units may be gone within DISTANT_SECONDS everybody looks so
+    often that they hear of it within three; who is far from the front and from a sell-out looks less often, and a hidden
+    page whose shopper wants to be called, too. */
+const POLL_MS = { early: 15000, soon: 4000, distant: 10000, usual: 1900, near: 1500, hidden: 15000 };
+/** Far from the front is a longer wait than this. */
+const DISTANT_SECONDS = 60;
 /** Seconds before the opening from which the document is asked for more often. */
 const SOON_SECONDS = 60;
 /** Near the front: this many people ahead, or this many seconds of waiting. */
@@ -26,12 +30,12 @@ const RUNNING = ["open", "paused"];
 const YOUNGEST_RELOAD_MS = 5000;
 
 const page = document.querySelector("[data-line]");
-const { ticket, documentUrl, ticketUrl, admissionUrl, saleUrl, name, phase: firstPhase } = page.dataset;
+const { ticket, documentUrl, ticketUrl, admissionUrl, saleUrl, name, limit, inside, phase: firstPhase } = page.dataset;
 const now = clockFrom(page.dataset.now);
 const find = (what) => page.querySelector(`[data-${what}]`);
 const signals = signalsOf(page);
 
-const place = page.dataset.place ? Number(page.dataset.place) : null;
+let place = page.dataset.place ? Number(page.dataset.place) : null;
 let line = null;
 let failures = 0;
 let entering = false;
@@ -51,6 +55,10 @@ function show(what, text) {
 
 function reveal(what, isShown) {
   find(what)?.toggleAttribute("hidden", !isShown);
+}
+
+function revealAll(what, isShown) {
+  for (const element of page.querySelectorAll(`[data-${what}]`)) element.hidden = !isShown;
 }
 
 function say(text) {
@@ -75,6 +83,11 @@ function secondsToWait(ahead) {
   return pace && ahead < line.units_left ? ahead / pace : null;
 }
 
+/** Whether units are left after some seconds even if everybody inside, and everybody called by then, takes all they may. */
+function unitsLast(seconds) {
+  return line.units_left > (Number(inside) + seconds * line.serving.pace) * Number(limit);
+}
+
 function chanceInWords(ahead) {
   if (line.phase === "paused") return "Nothing is lost: you keep your place.";
   if (line.units_left === 0) return "";
@@ -96,11 +109,17 @@ function render() {
   if (!line) return;
   show("units-left", numbers.format(line.units_left));
   show("waiting", figure(line.waiting));
-  if (place === null || !RUNNING.includes(line.phase)) return;
+  const isRunning = RUNNING.includes(line.phase);
+  revealAll("lobby", !isRunning);
+  revealAll("running", isRunning);
+  revealAll("placed", place !== null);
+  reveal("drawing", place === null);
+  if (place === null || !isRunning) return;
 
   for (const element of page.querySelectorAll("[data-in-phase]")) {
     element.hidden = element.dataset.inPhase !== line.phase;
   }
+  show("place-shown", figure(place));
   reveal("all-held", line.phase === "open" && line.units_left === 0);
   sayHowUnitsStand();
   const ahead = peopleAhead();
@@ -161,23 +180,21 @@ function retryAfter(answer) {
   return Math.max(1, Number(answer.headers.get("Retry-After")) || 2) * 1000;
 }
 
-/** After the opening: what did the draw say? Everybody asks, so each a moment apart. */
-async function askForPlace() {
-  reveal("drawing", true);
+/** After the opening: the place that the draw gave, worked out here from what is published, so that a crowd does not
+    have to ask. A browser without cryptography, as on a page that came over plain HTTP, asks; each a moment apart. */
+async function findPlace() {
+  const [, shopper, number] = ticket.split(":");
+  if (number !== "draw") return line.draw_size + Number(number);
+  if (crypto.subtle) return drawnPlace(line.seed, shopper, line.draw_size);
   await wait(Math.random() * 1500);
   try {
     const answer = await post(ticketUrl, { ticket });
-    if (answer.ok) {
-      const said = await answer.json();
-      if (said.place !== null) {
-        await reload();
-        return;
-      }
-    }
-    await wait(answer.ok ? 0 : retryAfter(answer));
+    if (answer.ok) return (await answer.json()).place;
+    await wait(retryAfter(answer));
   } catch {
     // Asked again with the next document.
   }
+  return null;
 }
 
 /** Call the shopper, once. Nobody is let in while they look elsewhere: their time inside would run. */
@@ -222,7 +239,8 @@ async function poll() {
   clearTimeout(pollTimer);
   if (document.hidden && !signals.areOn()) return;
   try {
-    const answer = await fetch(documentUrl, { headers: { Accept: "application/json" } });
+    // What this browser has would be what it knows already; a cache on the way may answer for a second.
+    const answer = await fetch(documentUrl, { cache: "no-cache", headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(String(answer.status));
     line = await answer.json();
     hear(line.now, now);
@@ -237,13 +255,11 @@ async function poll() {
       finish();
       return;
     }
-    const known = place !== null && RUNNING.includes(firstPhase) && RUNNING.includes(line.phase);
-    const changed = line.phase !== firstPhase && !known;
-    if (changed && (place !== null || line.phase !== "open")) {
+    if (line.phase !== firstPhase && !RUNNING.includes(line.phase)) {
       await reload();
       return;
     }
-    if (line.phase === "open" && place === null && line.draw_size !== null) await askForPlace();
+    if (RUNNING.includes(line.phase) && place === null && line.draw_size !== null) place = await findPlace();
     render();
   }
   clearTimeout(pollTimer);
@@ -258,7 +274,8 @@ function pause() {
     const ahead = peopleAhead();
     const seconds = secondsToWait(ahead);
     const isNear = ahead <= NEAR.ahead || (seconds !== null && seconds <= NEAR.seconds);
-    return isNear && line.phase === "open" ? POLL_MS.near : POLL_MS.far;
+    if (line.phase !== "open" || isNear) return POLL_MS.near;
+    return seconds > DISTANT_SECONDS && unitsLast(DISTANT_SECONDS / 2) ? POLL_MS.distant : POLL_MS.usual;
   }
   const secondsToOpening = (Date.parse(line.opens_at) - now()) / 1000;
   if (secondsToOpening <= 0) return POLL_MS.near;

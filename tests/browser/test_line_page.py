@@ -16,7 +16,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Request, Route, expect
 
-from flashsale import store
+from flashsale import line, store
 from flashsale.keys import key
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
@@ -300,10 +300,40 @@ def test_a_countdown_that_fell_behind_catches_up_with_the_server(
     expect(timer).to_have_text(re.compile(r"^3:"))
 
 
+# The opening
+
+
+def test_at_the_opening_the_page_works_its_place_out_and_asks_nobody(
+    open_page: OpenPage, rival: Any
+) -> None:
+    now = timezone.now()
+    sale = line_sale(
+        queue_mode=Sale.QueueMode.DRAW,
+        lobby_opens_at=now - timedelta(hours=1),
+        opens_at=now + timedelta(minutes=5),
+    )
+    page, user = open_page(), make_user()
+    sign_in(page, user.email, then=f"/sales/{sale.slug}/line/")
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are in the draw")
+    page.evaluate("window.isTheSamePage = true")
+    say = answering(page, sale, rival.line(sale.slug))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    place = line.drawn_place(seed="a seed", shopper=user.shopper_id, draw_size=7_654_321)
+    say(phase="open", seed="a seed", draw_size=7_654_321, serving=0, units_left=40)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are in line")
+    expect(page.locator("[data-place-shown]")).to_have_text(figure(place))
+    expect(page.locator("[data-ahead]")).to_have_text(f"{rounded(place - 1):,}")
+    assert page.evaluate("window.isTheSamePage")
+    assert set(asked) == {"GET"}
+
+
 # When it asks
 
 
-@pytest.mark.parametrize(("ahead", "longest"), [(5000, 3.0), (3, 1.5)])
+@pytest.mark.parametrize(("ahead", "longest"), [(5000, 1.9), (3, 1.5)])
 def test_the_page_asks_more_often_near_the_front_and_never_later_than_it_must(
     open_page: OpenPage, rival: Any, ahead: int, longest: float
 ) -> None:
@@ -320,6 +350,22 @@ def test_the_page_asks_more_often_near_the_front_and_never_later_than_it_must(
     assert max(gaps) < longest + 0.5  # the way to here, on a busy machine
     assert min(gaps) > longest * 0.6
     assert len({round(gap, 2) for gap in gaps}) > 1, "the crowd's looks are not spread"
+
+
+def test_far_from_the_front_and_from_a_sell_out_the_page_asks_seldom(
+    open_page: OpenPage, rival: Any
+) -> None:
+    sale = line_sale()
+    page = open_page()
+    join_at(page, sale, 5001)
+    say = answering(page, sale, rival.line(sale.slug))
+    say(serving=0, rate=1.0, pace=1.0, units_left=20_000)
+    expect(page.locator("[data-wait]")).to_have_text("1 to 3 hours")
+    looks = looks_of(page, sale)
+    page.wait_for_timeout(6000)
+    assert len(looks) <= 1
+    page.wait_for_timeout(5000)
+    assert looks
 
 
 def test_a_hidden_page_asks_nothing_and_catches_up_when_it_is_shown(

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import line, store, tickets
+from flashsale import gate, line, store, tickets
 from flashsale.cookies import admission_cookie, ticket_cookie
 from flashsale.keys import key
 from flashsale.models import LineAlert, Purchase, Sale
@@ -139,11 +139,11 @@ def test_leaving_asks_first_and_says_what_is_lost(client: Client) -> None:
 def test_leaving_from_inside_says_that_the_time_inside_ends(client: Client) -> None:
     sale, user = open_line(), make_user()
     join(client, sale, user)
+    ends = timezone.now() + timedelta(minutes=3)
     client.cookies[admission_cookie(sale)] = tickets.sign_admission(
-        sale_id=sale.id,
-        shopper=user.shopper_id,
-        expires_at=timezone.now() + timedelta(minutes=3),
+        sale_id=sale.id, shopper=user.shopper_id, expires_at=ends
     )
+    store.client().zadd(key(sale.id, "active"), {str(user.shopper_id): gate.milliseconds(ends)})
     asked = client.get(f"/sales/{sale.slug}/line/leave/").content.decode()
     assert "Your time inside ends at once" in asked
 
