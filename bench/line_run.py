@@ -64,6 +64,7 @@ class Seen:
     most_inside: int = 0
     sold_out_at: float | None = None
     full_answers: int = 0
+    reasons: list[tuple[float, str]] = field(default_factory=list)
 
 
 class Client:
@@ -252,7 +253,7 @@ class Run:
 
     def watch(self) -> None:
         """Look at Redis itself: how many are inside, and whether the gate has reached nothing."""
-        from flashsale import store  # noqa: PLC0415 -- needs Django
+        from flashsale import line, store  # noqa: PLC0415 -- needs Django
         from flashsale.keys import key  # noqa: PLC0415
 
         now = time.time()
@@ -261,6 +262,9 @@ class Run:
         free = store.client().hget(key(self.sale.id, "gate"), f"free:{self.sale.items[0].id}")
         if free == "0" and self.seen.sold_out_at is None:
             self.seen.sold_out_at = now
+        memory = line.remembered(self.sale)
+        if memory is not None:
+            self.seen.reasons.append((now, str(memory.reason)))
         self.client.at(now + 0.1, self.watch)
 
 
@@ -367,8 +371,9 @@ def judge(people: list[Person], seen: Seen, opens_at: float) -> dict[str, Any]:
     entries = sorted(seen.entries)
     ends = seen.sold_out_at or entries[-1]
     minutes = []
-    first = opens_at + 10  # those who open the sale come all at once
-    while first + 60 <= ends:
+    first = opens_at
+    # While the units last: then they, and no longer the pace, say how many come.
+    while first + 60 <= min([ends, *(at for at, reason in seen.reasons if reason == "units")]):
         minutes.append(sum(first <= at < first + 60 for at in entries))
         first += 60
     errors = []
