@@ -77,6 +77,7 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
             sale.admission_cap,
             int(waited * 1000),
             waits.bucket_of(waited),
+            *(f"free:{item.id}" for item in sale.items),
         ],
     )
     if outcome not in ("admitted", "again"):

@@ -11,6 +11,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import redis
@@ -116,13 +117,19 @@ def _moment(seconds: float) -> str:
 
 
 def read_serving(value: dict[str, Any]) -> Serving:
+    # Of a sale that ended under an older version the document has no pace.
+    return _serving(value["base"], value["rate"], value["at"], value["until"], value.get("pace"))
+
+
+@lru_cache(maxsize=100)
+def _serving(base: float, rate: float, at: str, until: str, pace: float | None) -> Serving:
+    """Parsed once and not for everybody who joins or enters."""
     return Serving(
-        base=value["base"],
-        rate=value["rate"],
-        at=datetime.fromisoformat(value["at"]).timestamp(),
-        until=datetime.fromisoformat(value["until"]).timestamp(),
-        # Of a sale that ended under an older version the document has none.
-        pace=value.get("pace"),
+        base=base,
+        rate=rate,
+        at=datetime.fromisoformat(at).timestamp(),
+        until=datetime.fromisoformat(until).timestamp(),
+        pace=pace,
     )
 
 

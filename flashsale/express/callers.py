@@ -1,7 +1,6 @@
 """Who is asking: by token, or by signed cookie with Django's CSRF check."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -43,10 +42,16 @@ class Call(WSGIRequest):
     def __init__(self, environ: "WSGIEnvironment") -> None:
         self.environ = self.META = environ
         self.method = environ["REQUEST_METHOD"]
+        self._cookies: dict[str, str] | None = None
 
-    @cached_property
+    @property
     def COOKIES(self) -> dict[str, str]:  # type: ignore[override]  # noqa: N802 -- Django's name
-        """As Django reads them; those that no browser would send otherwise are split at once."""
+        """As Django reads them; those that no browser would quote are split at once."""
+        if self._cookies is None:
+            self._cookies = self._read_cookies()
+        return self._cookies
+
+    def _read_cookies(self) -> dict[str, str]:
         sent = self.META.get("HTTP_COOKIE", "")
         if '"' in sent or "\\" in sent or not sent.isascii():
             return parse_cookie(get_str_from_wsgi(self.META, "HTTP_COOKIE", ""))

@@ -6,6 +6,7 @@
 --
 -- KEYS  1 active  2 entered  3 gate  4 waits  5 away
 -- ARGV  1 now (ms)  2 end of the admission (ms)  3 shopper  4 cap  5 how long they waited (ms)  6 the bucket of that
+--       7.. the gate's fields that say how many units of an item are free
 -- Returns {outcome, end of the admission (ms)}: outcome is admitted, again, full, all_held or not_open.
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -16,13 +17,10 @@ if existing then
   if before then redis.call('ZADD', KEYS[1], before, ARGV[3]) end
   return {'again', before or existing}
 end
-local free, state = 0, nil
-local gate = redis.call('HGETALL', KEYS[3])
-for index = 1, #gate, 2 do
-  if gate[index] == 'state' then state = gate[index + 1] end
-  if string.sub(gate[index], 1, 5) == 'free:' then free = free + tonumber(gate[index + 1]) end
-end
-if state ~= 'open' then return {'not_open', '0'} end
+local gate = redis.call('HMGET', KEYS[3], 'state', unpack(ARGV, 7))
+if gate[1] ~= 'open' then return {'not_open', '0'} end
+local free = 0
+for index = 2, #gate do free = free + tonumber(gate[index] or '0') end
 if free == 0 then return {'all_held', '0'} end
 local active = redis.call('ZCARD', KEYS[1])
 if active >= tonumber(ARGV[4]) or active >= free then return {'full', '0'} end
