@@ -27,6 +27,7 @@ from django.urls import reverse
 
 from flashsale import line, store
 from flashsale.keys import key
+from flashsale.line_document import read_serving
 from flashsale.models import LineAlert, Sale
 from flashsale.sales import Phase, SaleInfo, describe
 from flashsale.tickets import Ticket
@@ -94,12 +95,10 @@ def _send_for(sale: SaleInfo, *, now: datetime) -> int:
     return sum(_send(alert, sale, now=now) for alert in ready[:BATCH])
 
 
-def _served_soon(serving: dict[str, Any], *, now: datetime) -> int:
+def _served_soon(value: dict[str, Any], *, now: datetime) -> int:
     """The last place that is served within `AHEAD_SECONDS`, at the pace of the longer run."""
-    at, until = (datetime.fromisoformat(serving[name]) for name in ("at", "until"))
-    served = serving["base"] + serving["rate"] * max(0.0, (min(now, until) - at).total_seconds())
-    pace = serving["pace"] or 0.0
-    return int(served + pace * AHEAD_SECONDS)
+    serving = read_serving(value)
+    return int(serving.number_at(now.timestamp()) + (serving.pace or 0.0) * AHEAD_SECONDS)
 
 
 def _waiting(sale: SaleInfo) -> QuerySet[LineAlert]:

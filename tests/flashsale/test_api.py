@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import line_document
+from flashsale import line, line_document
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
 from tests.factories import make_sale, make_user
@@ -40,6 +40,7 @@ def join(client: Client, sale: SaleInfo, **body: str) -> Any:
 @pytest.mark.parametrize("who", [Client, signed_in])
 def test_the_line_document_is_the_same_bytes_for_everybody_and_may_be_cached(who: type) -> None:
     sale = lobby()
+    line.renew(sale, now=timezone.now())
     expected = Client().get(f"/api/v1/sales/{sale.slug}/line/")
     answer = who().get(f"/api/v1/sales/{sale.slug}/line/")
     assert not answer.cookies

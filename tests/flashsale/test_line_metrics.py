@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -59,7 +60,8 @@ def test_metrics_have_a_gauge_for_each_figure_by_the_slug_of_the_sale(client: Cl
         assert f'\nholdfast_line_{name}{{sale="{sale.slug}"}} {value}\n' in body
     said = [row for row in body.splitlines() if "held_up_by{" in row and row.endswith(" 1")]
     assert said == [f'holdfast_line_held_up_by{{sale="{sale.slug}",reason="cap"}} 1']
-    assert body.count("# TYPE holdfast_line_") == len(line_metrics.GAUGES) + 1
+    gauges = re.findall(r"^# TYPE holdfast_line_\w+ gauge$", body, re.MULTILINE)
+    assert len(gauges) == len(line_metrics.GAUGES) + 1
     assert set(line_metrics.GAUGES) < set(LineFigures.__dataclass_fields__)
 
 
