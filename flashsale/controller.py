@@ -17,8 +17,8 @@ from enum import StrEnum
 
 #: Seconds between two runs. Without the next run the serving number stands still after as long.
 PERIOD_SECONDS = 1.0
-#: Seconds within which those who are called come, evenly spread: a browser asks every 2.25 to 3.75 seconds for a
-#: document that may be a second old.
+#: Seconds within which those who are called come, evenly spread: a browser asks every two seconds for a
+#: document that may be a second old, and one without JavaScript comes every six.
 RESPONSE_SECONDS = 5.0
 #: Seconds after which what was measured counts for a third (1/e): long enough to be smooth, short enough to follow.
 MEMORY_SECONDS = 60.0
@@ -31,6 +31,8 @@ LEAST_SHOW_UP = 0.05
 SETTLE_SECONDS, CATCH_UP_SECONDS, FASTEST = 2.0, 10.0, 1.5
 #: Seconds of work in the purchase queue above which nobody is called: shoppers wait in line and not after their click.
 BACKLOG_SECONDS = 5.0
+#: Seconds by which the last run may seem to be in the future: clocks of several machines differ by less.
+MOST_SKEW_SECONDS = 5.0
 #: A place is served when the serving number is no further away than this: floats are not exact.
 TOLERANCE = 1e-6
 
@@ -260,7 +262,11 @@ def _long_run(known: Memory, inputs: Inputs) -> float | None:
 
 def _observe(memory: Memory, inputs: Inputs) -> Memory:
     """Add what has happened since the last run to what is remembered."""
-    # Another machine's clock may be behind; the serving number must not go back with it.
+    if memory.serving.at - inputs.now > MOST_SKEW_SECONDS:
+        # A clock was ahead and was set right: nobody waits until it would have been that late.
+        standing = replace(memory.serving, rate=0.0, at=inputs.now, until=inputs.now)
+        memory = replace(memory, serving=standing, points=(), debt=0.0)
+    # Another machine's clock may be a little behind; the serving number must not go back with it.
     now = max(inputs.now, memory.serving.at)
     served = memory.serving.number_at(now)
     last = memory.points[-1] if memory.points else Point(now, served, inputs.entered)

@@ -1,7 +1,8 @@
 """Names of a sale's keys in Redis. One hash tag a sale, so that they share a slot of Redis Cluster.
 
-When Redis is away: claims go to PostgreSQL, admissions answer "busy", the line document stands still; nothing is lost,
-because `gate.sync` and `line.renew` rebuild it from PostgreSQL and the signed tickets.
+When Redis is away: claims go to PostgreSQL, admissions answer "busy", the line document stands still. What it loses,
+`gate.sync` and `line.renew` rebuild from PostgreSQL and the signed tickets; who is inside comes in again from the same
+place, and the count of a lobby that was lost before the opening is the larger of the two halves.
 """
 
 from typing import Literal, get_args

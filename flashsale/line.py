@@ -83,7 +83,8 @@ def join(
     """
     joined_at = int(now.timestamp()) if proven is None else proven.joined_at
     now_phase = phase_by_clock(sale, now=now)
-    if now_phase not in JOINABLE or not sale.has_line:
+    # A sale that is paused before its lobby opens has no line yet.
+    if now_phase not in JOINABLE or not sale.has_line or now < sale.lobby_opens_at:
         raise CannotJoin(now_phase)
     if proven is not None and proven.is_draw:
         return Joined(ticket=proven, is_new=False)
@@ -222,7 +223,7 @@ def remembered(sale: SaleInfo) -> Memory | None:
     text = store.client().get(key(sale.id, "controller"))
     try:
         return Memory.loads(str(text)) if text else None
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 

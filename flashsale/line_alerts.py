@@ -13,7 +13,7 @@ proves is kept in the row, so what Redis loses does not matter here.
 import json
 import logging
 from datetime import datetime
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +117,8 @@ def _find_places(sale: SaleInfo, *, draw_size: int) -> None:
 
 
 def _send(alert: LineAlert, sale: SaleInfo, *, now: datetime) -> bool:
-    """Claim one mail and send it; False when somebody else has it, it was withdrawn, or the sale is over.
+    """Claim one mail and send it; False when somebody else has it, it was withdrawn, or the sale is over, or when the
+    address is none that the mail server delivers to.
 
     Raises:
         OSError, SMTPException: the mail server did not take it; it waits for the next run.
@@ -128,6 +129,10 @@ def _send(alert: LineAlert, sale: SaleInfo, *, now: datetime) -> bool:
         return False
     try:
         _message(alert, sale).send()
+    except (SMTPRecipientsRefused, SMTPNotSupportedError) as error:
+        # This address will not do the next time either, and others wait behind it.
+        log.warning("The mail of line alert %s cannot be delivered: %s", alert.pk, error)
+        return False
     except (OSError, SMTPException):
         LineAlert.objects.filter(pk=alert.pk, sent_at=now).update(sent_at=None)
         raise

@@ -5,18 +5,23 @@ gate and the line document follow with the next beat. Admissions of a sale that 
 it goes on, and then until their time is over.
 """
 
+import json
 import logging
+from datetime import datetime, timedelta
 
 import redis
 from django.utils import timezone
 
-from flashsale import admissions, gate, line, restocking, sales
+from flashsale import admissions, gate, line, restocking, sales, store
+from flashsale.keys import key
 from flashsale.models import Sale, SaleItem
 from flashsale.sales import Phase, phase_by_clock
 
 log = logging.getLogger(__name__)
 
 OVER = (Sale.Status.ENDED, Sale.Status.CANCELLED)
+#: After a sale's planned end nobody waits in its line for longer than this.
+LOOK_BACK = timedelta(days=1)
 
 
 def schedule(sale: Sale) -> None:
@@ -67,6 +72,21 @@ def change_units(*, item: SaleItem, change: int, actor: str, seen: int | None = 
     """
     restocking.change_units(item=item, change=change, actor=actor, seen=seen)
     return tell(item.sale)
+
+
+def tell_what_is_over(*, now: datetime) -> None:
+    """Tell Redis of sales that are over and of which it says otherwise: it was away, or whoever told it died.
+
+    Raises:
+        redis.RedisError: Redis is away; the next beat does it.
+    """
+    for sale in Sale.objects.filter(status__in=OVER, closes_at__gt=now - LOOK_BACK):
+        pipeline = store.client().pipeline(transaction=False)
+        pipeline.get(key(sale.pk, "line"))
+        pipeline.hget(key(sale.pk, "gate"), "state")
+        document, state = pipeline.execute()
+        if state == "open" or (document and json.loads(str(document))["phase"] not in OVER):
+            tell(sale)
 
 
 def tell(sale: Sale) -> bool:

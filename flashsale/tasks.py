@@ -4,13 +4,22 @@ import os
 import socket
 from datetime import timedelta
 
-import redis
 from celery import shared_task
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from flashsale import admissions, drain, drift, gate, line, line_alerts, sales, shedding, store
+from flashsale import (
+    drain,
+    drift,
+    gate,
+    line,
+    line_alerts,
+    sales,
+    shedding,
+    steering,
+    store,
+)
 from flashsale.keys import key
 from flashsale.models import Sale
 
@@ -59,11 +68,13 @@ def renew_lines() -> None:
     current = Sale.objects.filter(
         status__in=[Sale.Status.SCHEDULED, Sale.Status.PAUSED], closes_at__gt=now
     )
-    for sale in current:
+    for pk in current.values_list("pk", flat=True):
         try:
-            line.renew(sales.describe(sale), now=timezone.now())
-        except redis.RedisError:
-            log.exception("Redis is away: the line of %s stands still", sale.slug)
+            # Read when its turn comes: one that was ended meanwhile must not be said to be open.
+            line.renew(sales.describe(Sale.objects.get(pk=pk)), now=timezone.now())
+        except Exception:
+            # What is wrong with one sale must not stop the lines of the others.
+            log.exception("The line of sale %s stands still", pk)
 
 
 @shared_task
@@ -74,14 +85,10 @@ def send_line_alerts() -> int:
 
 @shared_task
 def close_sales() -> None:
-    """End the sales whose time is over and give their free units back."""
+    """End the sales whose time is over, give their free units back, and see that Redis knows."""
     for sale in sales.close_due(now=timezone.now()):
         log.info("%s has ended", sale.slug)
-        info = sales.describe(Sale.objects.get(pk=sale.pk))
-        gate.sync(info, now=timezone.now())
-        admissions.let_all_out(info)
-        line.renew(info, now=timezone.now())
-        gate.let_keys_expire(sale.pk)
+    steering.tell_what_is_over(now=timezone.now())
 
 
 @shared_task

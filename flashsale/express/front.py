@@ -34,7 +34,7 @@ PLACE = (
 OF_ONE_ANSWER = {
     "Content-Type", "Content-Length", "WWW-Authenticate", "ETag", "Cache-Control", "Set-Cookie",
 }  # fmt: skip
-#: Places that are kept; more are learnt anew.
+#: Places that are kept; the oldest makes room for a new one.
 MOST_PLACES = 200
 
 
@@ -55,10 +55,12 @@ def in_front_of(application: "WSGIApplication") -> "WSGIApplication":
             name = (found[2], *map(environ.get, PLACE))
             place = places.get(name)
             if place is None:
+                place = _learn_place(application, environ)
                 if len(places) >= MOST_PLACES:
-                    places.clear()
-                place = places[name] = _learn_place(application, environ)
-            if place.headers:
+                    places.pop(next(iter(places)))
+                if place is not None:
+                    places[name] = place
+            if place is not None and place.headers:
                 reply = ROUTES[found[2]].answer(Call(environ), place, found[1], body)
         except Exception:
             log.exception("The express way failed; Django is asked")
@@ -99,11 +101,11 @@ def _is_usual(environ: "WSGIEnvironment", method: str) -> bool:
     )
 
 
-def _learn_place(application: "WSGIApplication", environ: "WSGIEnvironment") -> Place:
+def _learn_place(application: "WSGIApplication", environ: "WSGIEnvironment") -> Place | None:
     """What Django sends with every answer of this route, from its answer to a call that names no token.
 
-    Its headers are None when it does not come as far as answering, or asking for a token: it does not serve the host,
-    or sends everybody to a safe connection.
+    Its headers are None when it does not come as far as the route: it does not serve the host, or sends everybody to
+    a safe connection. None instead of a place: it failed this time.
     """
     said: list[tuple[str, Headers]] = []
 
@@ -117,7 +119,7 @@ def _learn_place(application: "WSGIApplication", environ: "WSGIEnvironment") -> 
     answer.close()
     status, headers = said[0]
     is_secure = Call(environ).is_secure()
-    if status[:3] not in ("200", "401"):
-        return Place(None, is_secure)
+    if status[:3] not in ("200", "401", "404"):
+        return Place(None, is_secure) if status[0] in "34" else None
     kept = [(name, value) for name, value in headers if name not in OF_ONE_ANSWER]
     return Place(kept, is_secure)

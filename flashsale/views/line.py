@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import redis
 from django.contrib import messages
@@ -29,6 +30,7 @@ from flashsale.line import Position
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo
 from flashsale.showing import EXACT_TO, show_sale, steps, wait_in_words
+from flashsale.tickets import Ticket
 from flashsale.views.finding import sale_or_404, see
 from shop import pictures
 
@@ -104,6 +106,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "is_over": view.phase in (Phase.SOLD_OUT, Phase.ENDED, Phase.CANCELLED),
             "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
             "is_signed_in": shopper is not None,
+            "needs_ticket": ticket is not None and _is_proven_by_ticket_alone(ticket, document),
             "place": where.place if where else None,
             "ahead": where.ahead if where else None,
             "wait": wait_in_words(where.wait_seconds) if where else None,
@@ -247,7 +250,13 @@ def _ask_before_leaving(request: HttpRequest, sale: SaleInfo) -> HttpResponse:
             "sale": sale,
             "place": where.place,
             "is_inside": live_admission(request, sale, shopper, now) is not None,
-            "needs_ticket": ticket.is_draw and document["waiting"] > line.SEEN_TRUSTED,
+            "needs_ticket": _is_proven_by_ticket_alone(ticket, document),
             "line_url": reverse("flashsale:line", args=[sale.slug]),
         },
     )
+
+
+def _is_proven_by_ticket_alone(ticket: Ticket, document: dict[str, Any]) -> bool:
+    """Whether the crowd of the lobby was so large that nothing else remembers who was there."""
+    crowd = max(document["draw_size"] or 0, document["waiting"])
+    return ticket.is_draw and crowd > line.SEEN_TRUSTED

@@ -255,7 +255,9 @@ async function poll() {
       finish();
       return;
     }
-    if (line.phase !== firstPhase && !RUNNING.includes(line.phase)) {
+    // A document from before this page was made, as when nobody renews it, says nothing that the page does not know.
+    const isNews = Date.parse(line.now) > Date.parse(page.dataset.now);
+    if (line.phase !== firstPhase && !RUNNING.includes(line.phase) && isNews) {
       await reload();
       return;
     }
@@ -289,3 +291,7 @@ if (!OVER.includes(firstPhase) && !("admitted" in page.dataset)) {
   setInterval(render, 1000);
   document.addEventListener("visibilitychange", poll);
 }
+// Somebody who went in and came back: the browser kept the page as it was when it let them go.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});

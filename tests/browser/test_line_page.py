@@ -101,7 +101,7 @@ def answering(page: Page, sale: SaleInfo, crowd_line: dict[str, Any]) -> Answer:
                 "at": now.isoformat(),
                 "until": until.isoformat(),
             }
-        document["now"] = timezone.now().isoformat()
+        document["now"] = facts.get("now", timezone.now().isoformat())
         page.evaluate(LOOK)
 
     def fulfil(route: Route) -> None:
@@ -332,6 +332,20 @@ def test_at_the_opening_the_page_works_its_place_out_and_asks_nobody(
     expect(page.locator("[data-ahead]")).to_have_text(f"{rounded(place - 1):,}")
     assert page.evaluate("window.isTheSamePage")
     assert set(asked) == {"GET"}
+
+
+def test_a_document_from_before_the_page_does_not_load_it_again(
+    open_page: OpenPage, rival: Any
+) -> None:
+    sale = line_sale()
+    page = open_page()
+    say = answering(page, sale, rival.line(sale.slug))
+    say(phase="lobby", units_left=7, now=(timezone.now() - timedelta(minutes=1)).isoformat())
+    join_at(page, sale, 30)
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.locator("[data-units-left]")).to_have_text("7")
+    page.wait_for_timeout(7000)
+    assert page.evaluate("window.isTheSamePage")
 
 
 # When it asks

@@ -134,6 +134,20 @@ def test_a_clock_that_is_behind_takes_no_call_back() -> None:
     assert memory.serving.number_at(2.0) == 50
 
 
+def test_a_clock_that_was_ahead_and_is_set_right_does_not_stop_the_line() -> None:
+    memory = run(START, seconds=3)
+    ahead = decide(memory, replace(INPUTS, now=3600.0))
+    called = ahead.serving.base
+    memory = run(ahead, seconds=10, since=4, entered=50, active=0)
+    assert memory.serving.at == 13.0
+    assert memory.serving.number_at(14.0) > called
+
+
+def test_control_within_the_skew_of_clocks_the_line_waits_for_the_later_one() -> None:
+    memory = decide(run(START, seconds=3), replace(INPUTS, now=6.0))
+    assert run(memory, seconds=2, since=4, entered=50, active=0).serving.at == 6.0
+
+
 def test_a_line_that_lost_its_last_places_is_not_taken_back() -> None:
     memory = Memory(serving=Serving(base=80.0, rate=0.0, at=0.0, until=0.0))
     memory = decide(memory, replace(INPUTS, last_place=60, active=50, entered=60, units_free=5))

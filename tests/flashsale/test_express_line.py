@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -343,6 +344,37 @@ def test_entering_costs_one_call_to_redis_and_no_query(
         answer = post(client, sale, "admission", by_cookie(shopper), ticket=ticket)
     assert answer.status_code == 201
     assert calls == {"EVALSHA": 1}
+
+
+# What the express way learns
+
+
+def test_a_slug_that_nobody_knows_does_not_shut_the_express_way() -> None:
+    sale = lobby()
+    with client_of(serve(express=True)) as client:
+        assert client.get("/api/v1/sales/none/line/").status_code == 404
+        with asked_of_django() as asked:
+            assert poll(client, sale).status_code == 200
+        assert asked == []
+
+
+def test_a_failure_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = lobby()
+    statuses = iter(["503 Service Unavailable"] * 2)
+    django = serve(express=False)
+
+    def failing_at_first(environ: Any, start_response: Any) -> Any:
+        if (status := next(statuses, None)) is None:
+            return django(environ, start_response)
+        start_response(status, [])
+        return HttpResponse()
+
+    with client_of(front.in_front_of(failing_at_first)) as client:
+        assert poll(client, sale).status_code == 503
+        assert poll(client, sale).status_code == 200
+        with asked_of_django() as asked:
+            assert poll(client, sale).status_code == 200
+        assert asked == []
 
 
 # The two ways against each other

@@ -186,6 +186,25 @@ def test_a_mail_that_the_server_did_not_take_is_sent_by_a_later_run(
     assert written_to() == [user.email for user in users]
 
 
+def test_an_address_that_nothing_can_be_delivered_to_keeps_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = open_sale()
+    first, second = (asks(sale, number=number) for number in (1, 2))
+    line_of(sale, serving=10)
+    send = EmailMessage.send
+
+    def refuse(message: EmailMessage, fail_silently: bool = False) -> int:
+        if message.to == [first.email]:
+            raise smtplib.SMTPRecipientsRefused({first.email: (550, b"no such mailbox")})
+        return send(message, fail_silently)
+
+    monkeypatch.setattr(EmailMessage, "send", refuse)
+    assert line_alerts.send_due(now=timezone.now()) == 1
+    assert written_to() == [second.email]
+    assert line_alerts.send_due(now=timezone.now()) == 0
+
+
 def test_a_run_is_bounded_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_alerts, "BATCH", 2)
     monkeypatch.setattr(line_alerts, "PLACES", 3)
