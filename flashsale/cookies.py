@@ -94,7 +94,7 @@ def keep_admission(
 
 
 def admission_header(sale: SaleInfo, admitted: Admitted, *, secure: bool) -> str:
-    """What `keep_admission` sends, as the value of a Set-Cookie header, in a twentieth of the time."""
+    """What `keep_admission` sends, as the value of a Set-Cookie header, in a third of the time."""
     # One more, as Django says it: the part of a second is lost.
     seconds = max(0, int((admitted.expires_at - datetime.now(tz=UTC)).total_seconds()) + 1)
     return (

@@ -117,6 +117,7 @@ def _moment(seconds: float) -> str:
 
 
 def read_serving(value: dict[str, Any]) -> Serving:
+    """The document's member `serving`."""
     # Of a sale that ended under an older version the document has no pace.
     return _serving(value["base"], value["rate"], value["at"], value["until"], value.get("pace"))
 
@@ -136,6 +137,8 @@ def _serving(base: float, rate: float, at: str, until: str, pace: float | None) 
 def compose(
     sale: SaleInfo, *, now: datetime, serving: Serving, draw_size: int | None, waiting: int
 ) -> dict[str, Any]:
+    """The document of one moment; its shape is the API's (`serializers.LineSerializer`). The seed stays out of it
+    until the opening."""
     units = count_units(sale)
     return {
         "phase": phase(sale, now=now, units_left=units.left, units_held=units.held),
