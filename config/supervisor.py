@@ -100,6 +100,7 @@ class Supervisor:
             if program.process is None or program.process.poll() is None:
                 continue
             code, program.process = _end(program.process), None
+            self.listen(0)  # its last words, before what is said about it
             if program.once:
                 self.say(f"The {program.name} has gone.")
                 continue

@@ -64,7 +64,7 @@ def count() -> Counters:
             (gate, f"{name}={value}")
             for gate in gates
             for name, value in sorted(client.hgetall(gate).items())
-            if name.startswith("free:")
+            if name.startswith("free:") and value != "0"  # beat may set the gate of an ended sale
         ),
         claims=sum(
             int(client.xlen(key(sale, "claims")))
@@ -150,7 +150,7 @@ def buy(client: Client, sale: str, body: object) -> httpx.Response:
 
 @pytest.mark.parametrize("path", ["ticket", "admission", "purchases"])
 def test_an_unknown_sale_is_not_found(client: Client, path: str) -> None:
-    before = count()
+    before = settled()
     answer = client.http.post(f"sales/no-such-sale/{path}/", json={"ticket": "x", "item": 1})
     assert problem(answer) == (404, "not_found")
     assert count() == before
@@ -164,7 +164,7 @@ def test_an_unknown_sale_has_no_pages(person: Person, path: str) -> None:
 
 def test_a_draft_is_as_good_as_unknown(client: Client, person: Person) -> None:
     draft = make_draft()
-    before = count()
+    before = settled()
     item = draft.items.get().pk
     assert problem(buy(client, draft.slug, {"item": item, "quantity": 1})) == (404, "not_found")
     assert person.visit(f"/sales/{draft.slug}/").status == 404
@@ -172,7 +172,7 @@ def test_a_draft_is_as_good_as_unknown(client: Client, person: Person) -> None:
 
 
 def test_a_sale_that_is_over_sells_nothing(client: Client, over: SaleInfo) -> None:
-    before = count()
+    before = settled()
     answer = buy(client, over.slug, {"item": over.items[0].id, "quantity": 1})
     assert problem(answer) == (409, "not_open")
     assert count() == before
