@@ -55,6 +55,13 @@ class Sale(models.Model):
         validators=[MinValueValidator(30), MaxValueValidator(3600)],
         help_text="How long a unit is held for its shopper to pay.",
     )
+    hold_extension_seconds = models.PositiveIntegerField(
+        "seconds more, once",
+        default=300,
+        validators=[MaxValueValidator(3600)],
+        help_text="How much longer a shopper may have a unit held who asks for it, once. 0: not at all. "
+        "People who need more time need this (WCAG 2.2.1).",
+    )
     admission_cap = models.PositiveIntegerField(
         default=500,
         validators=[MinValueValidator(1)],

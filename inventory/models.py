@@ -66,6 +66,9 @@ class Reservation(models.Model):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.HELD)
     expires_at = models.DateTimeField(help_text="A held reservation past this time is dead.")
+    extended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it was given more time; once."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     settled_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -284,7 +284,7 @@ def _cancel(intent: PaymentIntent) -> None:
 
 
 def _refund(intent: PaymentIntent) -> None:
-    _ask(intent, lambda gateway: gateway.refund(intent, intent.amount))
+    _ask(intent, lambda gateway: gateway.refund(intent, intent.amount, key=intent.pk))
     with transaction.atomic():
         order = orders.hold_still(intent.order_id)
         if not _move(intent, [State.REFUNDING], State.REFUNDED):

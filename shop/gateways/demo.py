@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -117,16 +118,21 @@ class DemoGateway:
         if _state(intent) in (Row.CAPTURED, Row.REFUNDED):
             raise AlreadyCaptured("A captured payment cannot be cancelled; refund it.")
 
-    def refund(self, intent: PaymentIntent, amount: Decimal) -> None:
-        row = DemoAuthorisation.objects.filter(reference=reference_of(intent)).first()
-        if row is None or row.state not in (Row.CAPTURED, Row.REFUNDED):
-            raise GatewayRefused("Nothing was captured, so nothing can be refunded.")
-        if amount > row.amount:
-            raise GatewayRefused(f"{amount} is more than the {row.amount} that was captured.")
-        if amount != row.amount:
-            raise GatewayRefused("The demo provider refunds whole payments.")
+    def refund(self, intent: PaymentIntent, amount: Decimal, key: UUID) -> None:
         with transaction.atomic():
-            if _move(intent, [Row.CAPTURED], Row.REFUNDED):
+            rows = DemoAuthorisation.objects.select_for_update()
+            row = rows.filter(reference=reference_of(intent)).first()
+            if row is None or row.state not in (Row.CAPTURED, Row.REFUNDED):
+                raise GatewayRefused("Nothing was captured, so nothing can be refunded.")
+            if row.refunds.filter(key=key).exists():
+                return
+            given_back = row.refunds.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+            left = row.amount - given_back
+            if amount > left:
+                raise GatewayRefused(f"{amount} is more than the {left} that can be given back.")
+            row.refunds.create(key=key, amount=amount)
+            if amount == left:
+                _move(intent, [Row.CAPTURED], Row.REFUNDED)
                 _announce(intent, EventKind.REFUNDED)
 
     def status(self, intent: PaymentIntent) -> Status:

@@ -1,6 +1,7 @@
 """What the shop asks of a payment provider, and in which words it answers.
 
-Every call names the intent, and repeating it changes nothing: the intent's id is the idempotency key.
+Every call names the intent, and repeating it changes nothing: the intent's id is the idempotency key; a
+refund, of which an intent may have several, brings a key of its own.
 A call that raises `GatewayUnavailable` may have happened or not; `status` tells later.
 """
 
@@ -110,8 +111,11 @@ class Gateway(Protocol):
     def cancel(self, intent: PaymentIntent) -> None:
         """Let go of what was or will be authorised. Raises `AlreadyCaptured`."""
 
-    def refund(self, intent: PaymentIntent, amount: Decimal) -> None:
-        """Give captured money back. Raises `GatewayRefused`, e.g. for more than was captured."""
+    def refund(self, intent: PaymentIntent, amount: Decimal, key: UUID) -> None:
+        """Give captured money back, all or a part; once for each `key`.
+
+        Raises `GatewayRefused`, e.g. for more than what is left of it.
+        """
 
     def status(self, intent: PaymentIntent) -> Status:
         """What the provider believes; `UNKNOWN` when it never heard of the intent."""

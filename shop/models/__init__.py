@@ -1,10 +1,27 @@
 """Tables of the shop, one module a subject."""
 
 from shop.models.accounts import Address, User
+from shop.models.aftercare import Invoice, Refund, RefundLine, Return, ReturnLine
 from shop.models.carts import Cart, CartLine
-from shop.models.catalogue import Category, Product, ProductImage, Review, Variant
+from shop.models.catalogue import Category, Product, ProductImage, Review, TaxClass, Variant
+from shop.models.idempotency import IdempotentAnswer
+from shop.models.mails import OutgoingMail
 from shop.models.orders import LineItem, Order, OrderEvent
-from shop.models.payments import DemoAuthorisation, DemoDelivery, PaymentEvent, PaymentIntent
+from shop.models.payments import (
+    DemoAuthorisation,
+    DemoDelivery,
+    DemoRefund,
+    PaymentEvent,
+    PaymentIntent,
+)
+from shop.models.prices import PriceRecord
+from shop.models.selling import (
+    DiscountCode,
+    DiscountUse,
+    ShippingMethod,
+    ShippingRate,
+    TaxRate,
+)
 
 __all__ = [
     "Address",
@@ -13,14 +30,29 @@ __all__ = [
     "Category",
     "DemoAuthorisation",
     "DemoDelivery",
+    "DemoRefund",
+    "DiscountCode",
+    "DiscountUse",
+    "IdempotentAnswer",
+    "Invoice",
     "LineItem",
     "Order",
     "OrderEvent",
+    "OutgoingMail",
     "PaymentEvent",
     "PaymentIntent",
+    "PriceRecord",
     "Product",
     "ProductImage",
+    "Refund",
+    "RefundLine",
+    "Return",
+    "ReturnLine",
     "Review",
+    "ShippingMethod",
+    "ShippingRate",
+    "TaxClass",
+    "TaxRate",
     "User",
     "Variant",
 ]

@@ -11,6 +11,14 @@ from shop import pictures
 from shop.models.accounts import User
 
 
+class TaxClass(models.TextChoices):
+    """Which of a country's tax rates a product has."""
+
+    STANDARD = "standard", "Standard"
+    REDUCED = "reduced", "Reduced"
+    ZERO = "zero", "Not taxed"
+
+
 class Category(models.Model):
     name = models.CharField(max_length=80)
     slug = models.SlugField(unique=True)
@@ -37,6 +45,7 @@ class Product(models.Model):
     summary = models.CharField(max_length=200, help_text="One sentence, shown in lists.")
     description = models.TextField(blank=True)
     details = models.TextField(blank=True, help_text="Material, care and dimensions.")
+    tax_class = models.CharField(max_length=8, choices=TaxClass.choices, default=TaxClass.STANDARD)
     is_published = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -73,6 +82,7 @@ class Variant(models.Model):
         help_text="Tax included.",
     )
     compare_at_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
+    weight_grams = models.PositiveIntegerField("weight (g)", default=500)
     position = models.PositiveSmallIntegerField(default=0)
     is_active = models.BooleanField(default=True)
 

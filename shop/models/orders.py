@@ -5,7 +5,7 @@ import uuid
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from inventory.models import Reservation
@@ -47,8 +47,24 @@ class Order(PostalAddress):
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     currency = models.CharField(max_length=3)
     subtotal = models.DecimalField(max_digits=10, decimal_places=2)
+    discount = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    discount_code = models.CharField(max_length=32, blank=True)
     shipping = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    shipping_method = models.CharField(max_length=80, blank=True)
+    tax = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    tax_name = models.CharField(max_length=20, blank=True)
+    tax_is_included = models.BooleanField(
+        default=True, help_text="Whether the prices contain the tax, or it comes on top."
+    )
     total = models.DecimalField(max_digits=10, decimal_places=2)
+    note = models.TextField(max_length=500, blank=True, help_text="What the shopper asked for.")
+    terms_accepted_at = models.DateTimeField(null=True, blank=True)
+    extension_seconds = models.PositiveIntegerField(
+        default=0, help_text="How much longer the shopper may have its units held, once."
+    )
+    carrier = models.CharField(max_length=60, blank=True)
+    tracking_number = models.CharField(max_length=80, blank=True)
+    tracking_url = models.URLField(blank=True)
     placed_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(help_text="When the reservations of an unpaid order end.")
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -62,6 +78,10 @@ class Order(PostalAddress):
             models.CheckConstraint(
                 condition=Q(subtotal__gte=0) & Q(shipping__gte=0) & Q(total__gte=0),
                 name="order_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(tax__gte=0) & Q(discount__gte=0) & Q(discount__lte=F("subtotal")),
+                name="order_discount_and_tax_within_reason",
             ),
         ]
         indexes = [
@@ -89,11 +109,30 @@ class LineItem(models.Model):
     name = models.CharField(max_length=220)
     quantity = models.PositiveIntegerField()
     unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+    discount = models.DecimalField(
+        max_digits=10, decimal_places=2, default=0, help_text="Its share of the order's discount."
+    )
+    tax_percent = models.DecimalField(max_digits=5, decimal_places=2, default=0)
+    tax = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    released = models.PositiveIntegerField(
+        default=0, help_text="Units that were given back before the order was shipped."
+    )
+    returned = models.PositiveIntegerField(
+        default=0, help_text="Units that came back after the order was shipped."
+    )
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(condition=Q(quantity__gt=0), name="line_item_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(released__lte=F("quantity") - F("returned")),
+                name="line_item_units_come_back_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(discount__gte=0) & Q(tax__gte=0),
+                name="line_item_discount_and_tax_not_negative",
+            ),
             models.CheckConstraint(
                 condition=Q(unit_price__gte=0), name="line_item_price_not_negative"
             ),
@@ -120,6 +159,7 @@ class OrderEvent(models.Model):
     actor = models.CharField(
         max_length=254, blank=True, help_text="Empty when it was the shop itself."
     )
+    is_internal = models.BooleanField(default=False, help_text="Shown to staff alone.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

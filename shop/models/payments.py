@@ -34,6 +34,13 @@ class PaymentIntent(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
     decline_reason = models.CharField(max_length=200, blank=True)
+    action = models.JSONField(
+        null=True, blank=True, help_text="What the shopper has to do at the bank, while it is so."
+    )
+    tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Calls in a row that the provider did not answer."
+    )
+    last_error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -76,6 +83,8 @@ class PaymentEvent(models.Model):
     received_at = models.DateTimeField(auto_now_add=True)
     processed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=200, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["-received_at"]
@@ -113,6 +122,19 @@ class DemoAuthorisation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.state}"
+
+
+class DemoRefund(models.Model):
+    """What the demo provider gave back, under the key of the call that asked for it."""
+
+    key = models.UUIDField(primary_key=True)
+    authorisation = models.ForeignKey(
+        DemoAuthorisation, on_delete=models.CASCADE, related_name="refunds"
+    )
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.authorisation_id}"
 
 
 class DemoDelivery(models.Model):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from shop import checkout
 from shop.checkout import AddressData, OrderLine, Placed
@@ -108,7 +108,7 @@ class FakeGateway:
             raise AlreadyCaptured("captured")
         self.views[str(intent.pk)] = View.CANCELLED
 
-    def refund(self, intent: PaymentIntent, amount: Decimal) -> None:
+    def refund(self, intent: PaymentIntent, amount: Decimal, key: UUID) -> None:
         self._answer("refund")
         if amount > intent.amount:
             raise GatewayRefused("too much")

@@ -162,17 +162,32 @@ def test_captured_money_is_refunded_and_not_cancelled() -> None:
     intent = make_intent()
     bank.authorise(intent)
     with pytest.raises(GatewayRefused, match="Nothing was captured"):
-        bank.refund(intent, intent.amount)
+        bank.refund(intent, intent.amount, key=uuid4())
     bank.capture(intent)
     with pytest.raises(AlreadyCaptured):
         bank.cancel(intent)
     with pytest.raises(GatewayRefused, match="more than"):
-        bank.refund(intent, intent.amount + Decimal("0.01"))
-    with pytest.raises(GatewayRefused, match="whole"):
-        bank.refund(intent, intent.amount - Decimal("0.01"))
-    bank.refund(intent, intent.amount)
-    bank.refund(intent, intent.amount)
+        bank.refund(intent, intent.amount + Decimal("0.01"), key=uuid4())
+    key = uuid4()
+    bank.refund(intent, intent.amount, key=key)
+    bank.refund(intent, intent.amount, key=key)
     assert announced() == ["payment.authorised", "payment.captured", "payment.refunded"]
+
+
+def test_parts_are_refunded_once_each_and_never_more_than_was_captured() -> None:
+    intent = make_intent()
+    bank.authorise(intent)
+    bank.capture(intent)
+    part, rest = uuid4(), intent.amount - Decimal("1.50")
+    bank.refund(intent, Decimal("1.50"), key=part)
+    bank.refund(intent, Decimal("1.50"), key=part)
+    assert bank.status(intent).view is View.CAPTURED
+    with pytest.raises(GatewayRefused, match="more than"):
+        bank.refund(intent, rest + Decimal("0.01"), key=uuid4())
+    bank.refund(intent, rest, key=uuid4())
+    assert bank.status(intent).view is View.REFUNDED
+    with pytest.raises(GatewayRefused, match="more than"):
+        bank.refund(intent, Decimal("0.01"), key=uuid4())
 
 
 def signed(payload: object) -> tuple[bytes, dict[str, str]]:

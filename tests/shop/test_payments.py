@@ -540,7 +540,7 @@ def test_control_capturing_before_confirming_charges_for_a_unit_that_is_gone(
     fake.capture(intent)
     assert not reservations.retake(reservation_ids=orders.reservation_ids(order))
     assert fake.views[str(intent.pk)] is View.CAPTURED
-    fake.refund(intent, intent.amount)
+    fake.refund(intent, intent.amount, key=intent.pk)
     Order.objects.filter(pk=order.pk).update(state="expired")
     PaymentIntent.objects.filter(pk=intent.pk).update(state="refunded")
 

@@ -1,0 +1,127 @@
+"""What comes after the payment: invoices, refunds and returns."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from shop.models.orders import LineItem, Order
+from shop.models.payments import PaymentIntent
+
+
+class Invoice(models.Model):
+    """The bill of a paid order. Numbers run without gaps; an invoice never changes."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="invoice")
+    issued_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"Invoice {self.number}"
+
+
+class Refund(models.Model):
+    """Money that goes back for one order: all of it, or a part. Its id is the provider's idempotency key."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "To be given back"
+        DONE = "done", "Given back"
+        REFUSED = "refused", "Refused by the provider"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="refunds")
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=150)
+    actor = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive")
+        ]
+        indexes = [
+            models.Index(fields=["updated_at"], name="refund_pending", condition=Q(state="pending"))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}, {self.state}"
+
+
+class RefundLine(models.Model):
+    """Units that a refund is for; `is_restocked` when they went back on the shelf with it."""
+
+    refund = models.ForeignKey(Refund, on_delete=models.CASCADE, related_name="lines")
+    line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="refund_lines")
+    quantity = models.PositiveIntegerField()
+    is_restocked = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["refund", "line_item"], name="refund_line_once_per_refund"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0), name="refund_line_quantity_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.line_item.name}"
+
+
+class Return(models.Model):
+    """A shopper wants to send things back: asked for, agreed to, received, or refused."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", "Asked for"
+        APPROVED = "approved", "Agreed: on its way back"
+        RECEIVED = "received", "Received"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
+    reason = models.CharField(max_length=500)
+    refund = models.OneToOneField(Refund, on_delete=models.PROTECT, null=True, blank=True)
+    requested_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-requested_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"],
+                name="return_one_open_per_order",
+                condition=Q(state__in=["requested", "approved"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Return of {self.order}, {self.get_state_display()}"
+
+
+class ReturnLine(models.Model):
+    parcel = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
+    line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parcel", "line_item"], name="return_line_once_per_return"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0), name="return_line_quantity_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.line_item.name}"
