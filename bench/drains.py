@@ -106,7 +106,16 @@ def bare_insert(*, rows: int) -> float:
     """Claims per second whose rows are inserted, in batches as large as the queue's, a transaction a batch."""
     sale = stage.open_sale(units=rows)
     shoppers = stage.shoppers()[:rows]
-    ids = [name_purchase(sale_id=sale.id, shopper=known, attempt="bench") for known in shoppers]
+    ids = [
+        name_purchase(
+            sale_id=sale.id,
+            shopper=known,
+            attempt="bench",
+            item=sale.items[0].id,
+            quantity=1,
+        )
+        for known in shoppers
+    ]
     batch = settings.PURCHASE_BATCH_SIZE
     started = time.perf_counter()
     for first in range(0, rows, batch):

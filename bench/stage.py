@@ -73,7 +73,13 @@ def claim_all(sale: SaleInfo, *, number: int) -> None:
             shopper=shopper,
             item=sale.items[0].id,
             quantity=1,
-            purchase=name_purchase(sale_id=sale.id, shopper=shopper, attempt="bench"),
+            purchase=name_purchase(
+                sale_id=sale.id,
+                shopper=shopper,
+                attempt="bench",
+                item=sale.items[0].id,
+                quantity=1,
+            ),
             now=timezone.now(),
         )
         assert claimed.answer is gate.Answer.QUEUED

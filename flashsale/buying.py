@@ -20,7 +20,7 @@ from flashsale.gate import Answer
 from flashsale.models import Purchase
 from flashsale.purchases import State, name_purchase, recount, state_of
 from flashsale.sales import Phase, SaleInfo, Strategy, phase_by_clock
-from flashsale.settling import AccountClosed, AlreadyDecided, Claim
+from flashsale.settling import AccountClosed, AlreadyDecided, Claim, KeyReused
 from inventory import holdings
 from inventory.allocation import Contended, Method
 from inventory.batches import BatchOutcome
@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     UNKNOWN_ITEM = "unknown_item"
     BAD_QUANTITY = "bad_quantity"
     NO_ADMISSION = "no_admission"
+    KEY_REUSED = "idempotency_key_reused"
     ACCOUNT_CLOSED = "account_closed"
     BUSY = "busy"
 
@@ -91,7 +92,9 @@ def _take(
     if soldout.is_known(sale_id=sale.id, item=item, quantity=quantity, shopper=shopper):
         return Refused(Refusal.SOLD_OUT)
     claim = Claim(
-        purchase=name_purchase(sale_id=sale.id, shopper=shopper, attempt=attempt),
+        purchase=name_purchase(
+            sale_id=sale.id, shopper=shopper, attempt=attempt, item=item, quantity=quantity
+        ),
         shopper=shopper,
         item=item,
         quantity=quantity,
@@ -165,6 +168,8 @@ def _through_the_database(sale: SaleInfo, claim: Claim) -> Accepted | Refused:
     except AlreadyDecided:
         known = Purchase.objects.select_related("reservation").get(pk=claim.purchase)
         return Accepted(purchase=claim.purchase, state=state_of(known))
+    except KeyReused as reused:
+        return Refused(Refusal.KEY_REUSED, reused.purchase)
     except AccountClosed:
         return Refused(Refusal.ACCOUNT_CLOSED)
     except Contended:

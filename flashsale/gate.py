@@ -27,6 +27,7 @@ class Answer(StrEnum):
 
     QUEUED = "queued"
     AGAIN = "again"
+    KEY_REUSED = "idempotency_key_reused"
     LIMIT_REACHED = "limit_reached"
     SOLD_OUT = "sold_out"
     NOT_OPEN = "not_open"

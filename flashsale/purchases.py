@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+import zlib
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -21,6 +22,9 @@ from shop.models import Order
 
 log = logging.getLogger(__name__)
 
+#: The bits of a purchase's id that say what is bought.
+ANY_WANT = 0xFFFF
+
 
 class State(StrEnum):
     QUEUED = "queued"
@@ -32,21 +36,31 @@ class State(StrEnum):
     RELEASED = "released"
 
 
-def name_purchase(*, sale_id: int, shopper: UUID, attempt: str) -> UUID:
+def name_purchase(*, sale_id: int, shopper: UUID, attempt: str, item: int, quantity: int) -> UUID:
     """The id of the purchase that an attempt makes: the same attempt, the same purchase.
 
     A UUID of version 8 (RFC 9562, 5.8): the sale's id in its first four bytes, so that a queued purchase
-    is found without PostgreSQL, then a SHA-256 of (sale, shopper, attempt), or chance without an attempt.
+    is found without PostgreSQL; a SHA-256 of (sale, shopper, attempt), or chance without an attempt; and in
+    its last two bytes a CRC of what is bought, by which an attempt that is used for something else is known.
     """
     rest = (
-        hashlib.sha256(f"{sale_id}:{shopper}:{attempt}".encode()).digest()[:12]
+        hashlib.sha256(f"{sale_id}:{shopper}:{attempt}".encode()).digest()[:10]
         if attempt
-        else secrets.token_bytes(12)
+        else secrets.token_bytes(10)
     )
-    number = int.from_bytes(sale_id.to_bytes(4, "big") + rest, "big")
+    bought = zlib.crc32(b"%d:%d" % (item, quantity)) & ANY_WANT
+    number = int.from_bytes(sale_id.to_bytes(4, "big") + rest + bought.to_bytes(2, "big"), "big")
     number = number & ~(0xF << 76) | 8 << 76  # version 8
     number = number & ~(0x3 << 62) | 2 << 62  # the variant of RFC 9562
     return UUID(int=number)
+
+
+def other_of_attempt(purchase_id: UUID) -> UUID | None:
+    """The purchase of something else that this purchase's attempt has made, if it has."""
+    first = UUID(int=purchase_id.int & ~ANY_WANT)
+    last = UUID(int=purchase_id.int | ANY_WANT)
+    others = Purchase.objects.filter(pk__gte=first, pk__lte=last).exclude(pk=purchase_id)
+    return others.values_list("pk", flat=True).first()
 
 
 def sale_id_of(purchase_id: UUID) -> int:

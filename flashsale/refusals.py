@@ -15,6 +15,10 @@ REFUSALS = {
     Refusal.NOT_OPEN: ("The sale is not open", "Nothing was taken. Come back when it is open."),
     Refusal.UNKNOWN_ITEM: ("This is not in the sale", "Choose one of the things that are."),
     Refusal.BAD_QUANTITY: ("How many?", "Choose a whole number of at least one."),
+    Refusal.KEY_REUSED: (
+        "This click was used already",
+        "It bought something else before, and nothing more was taken. Start again to buy this as well.",
+    ),
     Refusal.ACCOUNT_CLOSED: (
         "This account is closed",
         "It cannot buy any more, and nothing was taken. Sign in with another account.",
@@ -28,6 +32,7 @@ REFUSALS = {
 REFUSAL_STATUS = {
     Refusal.UNKNOWN_ITEM: 404,
     Refusal.BAD_QUANTITY: 400,
+    Refusal.KEY_REUSED: 422,
     Refusal.ACCOUNT_CLOSED: 403,
     Refusal.BUSY: 503,
 }

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from flashsale.models import Purchase, SetAsideClaim
+from flashsale.purchases import other_of_attempt
 from flashsale.sales import ItemInfo, SaleInfo, describe
 from inventory import batches, holdings, reservations
 from inventory.allocation import Method
@@ -57,6 +58,13 @@ class Claim:
 
 class AlreadyDecided(Exception):
     """The claim came before: its purchase is there."""
+
+
+class KeyReused(Exception):
+    """The attempt has made a purchase of something else."""
+
+    def __init__(self, purchase: UUID) -> None:
+        self.purchase = purchase
 
 
 class AccountClosed(Exception):
@@ -107,6 +115,7 @@ def settle_at_once(sale: SaleInfo, claim: Claim, *, method: Method) -> BatchOutc
 
     Raises:
         AlreadyDecided: its purchase is there; the claim changed nothing.
+        KeyReused: another purchase of the same attempt is there; the claim changed nothing.
         AccountClosed: nobody is behind it.
         inventory.allocation.Contended: `version` lost every try.
         django.db.OperationalError: a row could not be had in time, or the database is away.
@@ -128,6 +137,10 @@ def _settle_alone(sale: SaleInfo, claim: Claim, method: Method) -> BatchOutcome:
                     if Purchase.objects.filter(pk=claim.purchase).exists()
                     else AccountClosed
                 )
+            # After the holder's row is ours, so that two purchases of one attempt cannot both miss the other.
+            other = other_of_attempt(claim.purchase)
+            if other is not None:
+                raise KeyReused(other)
             outcome = outcomes[claim.purchase]
             if outcome is not BatchOutcome.HELD:
                 raise _RefusedError

@@ -6,7 +6,8 @@
 -- KEYS  1 gate  2 takers  3 claims  4 active
 -- ARGV  1 now (ms)  2 shopper  3 item  4 quantity  5 purchase  6 bell's life (ms)
 --       7 seconds after which a gate that was not set is stale  8 1 when an admission is needed
--- Returns {outcome, purchase, ring}: outcome is queued, again, limit_reached, sold_out, not_open, unknown_item,
+-- Returns {outcome, purchase, ring}: outcome is queued, again, idempotency_key_reused (the attempt has made the purchase of
+-- something else: all but the last four signs of its name are the same), limit_reached, sold_out, not_open, unknown_item,
 -- no_admission (nobody let this shopper in, or they left, bought or ran out of time), lost (no gate: Redis lost it) or stale (sold out, but units may have come free unseen: sync, then claim again;
 -- said to one caller in that many seconds); purchase is the one that the answer is about, or ''; ring is 1 when a drain has to be asked for.
 
@@ -20,6 +21,7 @@ if record then
   taken = tonumber(taken)
   for known in string.gmatch(purchases, '%S+') do
     if known == purchase then return {'again', purchase, 0} end
+    if string.sub(known, 1, 32) == string.sub(purchase, 1, 32) then return {'idempotency_key_reused', known, 0} end
     latest = known
   end
 end

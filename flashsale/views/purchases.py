@@ -26,6 +26,8 @@ from shop.views.checkout import checkout_page
 
 #: Seconds between two looks of a page that works without JavaScript.
 QUEUED_REFRESH_SECONDS = 2
+#: Signs of a form's attempt that count: it is a UUID.
+LONGEST_ATTEMPT = 36
 
 
 @require_POST
@@ -39,12 +41,16 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     if sale.has_line and admission_of(request, sale, shopper, now) is None:
         messages.info(request, "Your time inside is over, or it is not your turn yet.")
         return see(reverse("flashsale:line", args=[slug]))
+    item = _whole_number(request.POST.get("item"))
+    quantity = _whole_number(request.POST.get("quantity", "1"))
+    attempt = request.POST.get("attempt", "")[:LONGEST_ATTEMPT]
     result = buying.buy(
         sale=sale,
         shopper=shopper,
-        item=_whole_number(request.POST.get("item")),
-        quantity=_whole_number(request.POST.get("quantity", "1")),
-        attempt=request.POST.get("attempt", ""),
+        item=item,
+        quantity=quantity,
+        # Back to the form and another choice in it is another click; `static/js/buy.js` sends the same key.
+        attempt=attempt and f"{attempt}:{item}:{quantity}",
         now=now,
     )
     if isinstance(result, Accepted):

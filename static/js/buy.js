@@ -18,15 +18,17 @@ function csrfToken(fields) {
 
 async function send(form) {
   const fields = new FormData(form);
+  const item = Number(fields.get("item"));
+  const quantity = Number(fields.get("quantity"));
   const answer = await fetch(form.dataset.buy, {
     method: "POST",
     headers: {
       Accept: "application/json",
       "Content-Type": "application/json",
-      "Idempotency-Key": fields.get("attempt"),
+      "Idempotency-Key": `${fields.get("attempt")}:${item}:${quantity}`,
       "X-CSRFToken": csrfToken(fields),
     },
-    body: JSON.stringify({ item: Number(fields.get("item")), quantity: Number(fields.get("quantity")) }),
+    body: JSON.stringify({ item, quantity }),
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   return { status: answer.status, said: await answer.json() };

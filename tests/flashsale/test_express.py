@@ -93,7 +93,13 @@ def queued(sale: SaleInfo) -> int:
 def test_a_click_is_queued_and_rings(client: httpx.Client, rung: list[int]) -> None:
     sale, user = open_sale(), make_user()
     answer = click(client, sale, by_cookie(user.shopper_id))
-    purchase = purchases.name_purchase(sale_id=sale.id, shopper=user.shopper_id, attempt="one")
+    purchase = purchases.name_purchase(
+        sale_id=sale.id,
+        shopper=user.shopper_id,
+        attempt="one",
+        item=sale.items[0].id,
+        quantity=1,
+    )
     url = f"/api/v1/purchases/{purchase}/"
     assert answer.status_code == 202
     assert answer.json() == {"id": str(purchase), "state": "queued", "url": url}
@@ -107,6 +113,16 @@ def test_a_double_click_is_one_purchase(client: httpx.Client, rung: list[int]) -
     answers = [click(client, sale, by_cookie(user.shopper_id)) for _ in range(2)]
     assert answers[0].content == answers[1].content
     assert (queued(sale), rung) == (1, [sale.id])
+
+
+@BOTH_WAYS
+def test_a_key_that_bought_something_is_refused_for_something_else(client: httpx.Client) -> None:
+    sale, user = open_sale(limit_per_shopper=3), make_user()
+    won = click(client, sale, by_cookie(user.shopper_id)).json()["id"]
+    other = click(client, sale, by_cookie(user.shopper_id), quantity=2)
+    assert problem(other) == (422, "idempotency_key_reused")
+    assert other.json()["purchase"] == won
+    assert queued(sale) == 1
 
 
 @BOTH_WAYS

@@ -86,11 +86,21 @@ def test_a_wrong_quantity_takes_nothing(quantity: int) -> None:
 
 
 def test_the_same_attempt_names_the_same_purchase_and_its_sale() -> None:
-    shopper = uuid4()
-    one = purchases.name_purchase(sale_id=7, shopper=shopper, attempt="x")
-    assert one == purchases.name_purchase(sale_id=7, shopper=shopper, attempt="x")
-    assert one != purchases.name_purchase(sale_id=7, shopper=uuid4(), attempt="x")
-    assert one != purchases.name_purchase(sale_id=7, shopper=shopper, attempt="")
+    somebody = uuid4()
+
+    def name(
+        attempt: str = "x", *, shopper: UUID = somebody, item: int = 3, quantity: int = 1
+    ) -> UUID:
+        return purchases.name_purchase(
+            sale_id=7, shopper=shopper, attempt=attempt, item=item, quantity=quantity
+        )
+
+    one = name()
+    assert one == name()
+    assert one != name(shopper=uuid4())
+    assert one != name("")
+    assert one != name(item=4) != name(quantity=2)
+    assert one.int >> 16 == name(item=4).int >> 16 == name(quantity=2).int >> 16
     assert purchases.sale_id_of(one) == 7
     assert (one.version, one.variant) == (8, UUID(int=0x8 << 60 | 2 << 62).variant)
 

@@ -147,7 +147,13 @@ def test_control_claims_that_are_not_handed_back_wait_for_the_lease(
 
 def test_the_shopper_reads_that_nothing_was_taken(client: Client) -> None:
     sale, user = open_sale(), make_user(is_active=False)
-    known = purchases.name_purchase(sale_id=sale.id, shopper=user.shopper_id, attempt="one")
+    known = purchases.name_purchase(
+        sale_id=sale.id,
+        shopper=user.shopper_id,
+        attempt="one",
+        item=sale.items[0].id,
+        quantity=1,
+    )
     claim(sale, user, purchase=known)
     drain.drain(sale, consumer="w1")
     user.is_active = True
@@ -162,7 +168,13 @@ def test_the_shopper_reads_that_nothing_was_taken(client: Client) -> None:
 
 def test_a_claim_that_was_set_aside_is_nobody_else_s_to_see(client: Client) -> None:
     sale, user = open_sale(), make_user(is_active=False)
-    known = purchases.name_purchase(sale_id=sale.id, shopper=user.shopper_id, attempt="one")
+    known = purchases.name_purchase(
+        sale_id=sale.id,
+        shopper=user.shopper_id,
+        attempt="one",
+        item=sale.items[0].id,
+        quantity=1,
+    )
     claim(sale, user, purchase=known)
     drain.drain(sale, consumer="w1")
     client.force_login(make_user())

@@ -128,6 +128,15 @@ def test_the_same_attempt_again_is_the_same_purchase(way: dict[str, Any]) -> Non
     assert proven(sale).held == 1
 
 
+def test_an_attempt_that_bought_something_buys_nothing_else(way: dict[str, Any]) -> None:
+    sale, user = make_sale(limit_per_shopper=3, items=2, **way), make_user()
+    purchase = held(buy(sale, user, attempt="one"))
+    refused = Refused(Refusal.KEY_REUSED, purchase.pk)
+    assert buy(sale, user, attempt="one", quantity=2) == refused
+    assert buy(sale, user, attempt="one", item=sale.items[1].id) == refused
+    assert proven(sale).held == 1
+
+
 def test_several_units_are_taken_together_or_not_at_all(way: dict[str, Any]) -> None:
     sale = make_sale(units=3, limit_per_shopper=2, **way)
     held(buy(sale, make_user(), quantity=2))

@@ -29,14 +29,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STRATEGIES = ["redis", "lock", "version"]
 
 
-def click(sale: SaleInfo, user: User, attempt: str = "one") -> str:
+def click(sale: SaleInfo, user: User, attempt: str = "one", quantity: int = 1) -> str:
     """The outcome of one click, as a word; a guard that is off may show as an IntegrityError."""
     try:
         result = buying.buy(
             sale=sale,
             shopper=user.shopper_id,
             item=sale.items[0].id,
-            quantity=1,
+            quantity=quantity,
             attempt=attempt,
             now=timezone.now(),
         )
@@ -81,6 +81,27 @@ def test_a_double_click_is_one_purchase(strategy: str) -> None:
     drain.drain(sale, consumer="worker")
     assert Purchase.objects.count() == 1
     assert proven_units(sale).held == 1
+
+
+def purchases_of_one_attempt(strategy: str) -> int:
+    """One key, sent at once with two quantities, six times over; the purchases that came of it."""
+    for _ in range(6):
+        sale, user = make_sale(units=9, limit_per_shopper=9, strategy=strategy), make_user()
+        at_once(*(partial(click, sale, user, "one", quantity) for quantity in (1, 2) * 2))
+        drain.drain(sale, consumer="worker")
+    return Purchase.objects.count()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_attempt_at_two_things_at_once_buys_one(strategy: str) -> None:
+    assert purchases_of_one_attempt(strategy) == 6
+
+
+def test_control_without_a_look_at_the_attempt_s_other_purchases_it_buys_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settling, "other_of_attempt", lambda purchase: None)
+    assert purchases_of_one_attempt("lock") == 12
 
 
 def test_a_sale_that_changes_over_in_the_middle_sells_each_unit_once() -> None:
