@@ -226,6 +226,7 @@ _BEAT = {
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,
     "shop.tasks.send_missing_mails": 30,
+    "shop.tasks.forget_answers": 3600,
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name.rpartition(".")[2]: {

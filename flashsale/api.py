@@ -34,6 +34,7 @@ from flashsale.serializers import (
 )
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_unsettled
+from shop.api.idempotency import idempotent
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
 from shop.problems import Problem
@@ -211,6 +212,7 @@ class PurchaseDetail(ShopperView):
 class OrderView(ShopperView):
     limits = ORDER_LIMITS
 
+    @idempotent
     @extend_schema(request=PlaceOrderSerializer, responses={201: OrderSerializer})
     def post(self, request: Request, purchase_id: UUID) -> Response:
         """Order and pay for what is held. Again: the same order, and another card after a decline."""

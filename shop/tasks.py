@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 
 from shop import emails, orders, payment_events, payments
+from shop.api import idempotency
 from shop.emails import send_mail
 from shop.gateways import demo
 from shop.payment_events import process_event
@@ -14,6 +15,7 @@ from shop.payment_events import process_event
 __all__ = [
     "deliver_demo_events",
     "expire_orders",
+    "forget_answers",
     "process_event",
     "process_payment_events",
     "send_mail",
@@ -38,6 +40,12 @@ def settle_payments() -> int:
 def send_missing_mails() -> int:
     """Send the mails that should have gone out a while ago and did not."""
     return emails.send_missing()
+
+
+@shared_task
+def forget_answers() -> int:
+    """Delete the answers to repeated requests that are too old to be given again."""
+    return idempotency.forget_old()
 
 
 @shared_task
