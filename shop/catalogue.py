@@ -11,6 +11,7 @@ from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.db.models import Avg, Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from inventory import stock
+from shop import prices
 from shop.models import Category, Product, Review, Variant
 
 #: Signs of a search that are looked at; longer ones are not words any more.
@@ -72,12 +73,13 @@ def related(*, product: Product, limit: int = 4) -> list[Product]:
 
 
 def count_available(products: Iterable[Product]) -> list[Product]:
-    """Set `available` on every variant of the products, with one query, and return them as a list."""
+    """Set what a list shows of variants: `available`, and `lowest_price` where reduced; in two queries at most."""
     listed = list(products)
     variants = [variant for product in listed for variant in product.variants.all()]
     free = stock.available(skus=[variant.sku for variant in variants])
     for variant in variants:
         variant.available = free[variant.sku]
+    prices.tell_lowest(variants)
     return listed
 
 

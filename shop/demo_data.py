@@ -6,6 +6,7 @@ changed by hand is kept. Accounts with a known password are made in the demo alo
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -17,12 +18,22 @@ from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from inventory import stock
 from inventory.models import Stock
 from shop import accounts
-from shop.models import Address, Category, Product, ProductImage, Review, User, Variant
+from shop.models import (
+    Address,
+    Category,
+    PriceRecord,
+    Product,
+    ProductImage,
+    Review,
+    User,
+    Variant,
+)
 
 PICTURES = Path(__file__).parent / "demo_pictures"
 PASSWORD = "demo"  # noqa: S105  # the demo's, printed when it starts
@@ -319,6 +330,7 @@ def seed() -> None:
         products = _seed_catalogue()
         _seed_stock()
         _seed_pictures(products)
+        _seed_price_history(products)
         _seed_reviews(products)
         if settings.DEMO:
             _seed_accounts()
@@ -364,6 +376,23 @@ def _seed_catalogue() -> dict[str, Product]:
         ignore_conflicts=True,
     )
     return products
+
+
+def _seed_price_history(products: dict[str, Product]) -> None:
+    """Fresh goods have cost the same for weeks; reduced ones were dearer until ten days ago."""
+    now = timezone.now()
+    known = PriceRecord.objects.filter(valid_from__lt=now - timedelta(days=1)).values("variant")
+    fresh = Variant.objects.filter(product__in=products.values()).exclude(pk__in=known)
+    records = []
+    for variant in fresh:
+        first = variant.compare_at_price or variant.price
+        changes = [(60, first), (10, variant.price)] if first != variant.price else [(60, first)]
+        records += [
+            PriceRecord(variant=variant, price=price, valid_from=now - timedelta(days=days))
+            for days, price in changes
+        ]
+    PriceRecord.objects.filter(variant__in=[variant.pk for variant in fresh]).delete()
+    PriceRecord.objects.bulk_create(records)
 
 
 def _seed_stock() -> None:

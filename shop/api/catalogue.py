@@ -19,10 +19,25 @@ from shop.models import Product, Variant
 class VariantSerializer(serializers.ModelSerializer[Variant]):
     currency = serializers.SerializerMethodField()
     available = serializers.SerializerMethodField()
+    lowest_price = serializers.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        allow_null=True,
+        read_only=True,
+        help_text="The lowest price of the thirty days before it was reduced.",
+    )
 
     class Meta:
         model = Variant
-        fields = ["sku", "name", "price", "currency", "compare_at_price", "available"]
+        fields = [
+            "sku",
+            "name",
+            "price",
+            "currency",
+            "compare_at_price",
+            "lowest_price",
+            "available",
+        ]
 
     def get_currency(self, variant: Variant) -> str:
         return settings.CURRENCY

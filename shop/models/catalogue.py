@@ -1,5 +1,6 @@
 """What is for sale."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -71,6 +72,8 @@ class Variant(models.Model):
     LOW_STOCK = 6
     #: Units free in the main pool; not a column: `catalogue.count_available` sets it.
     available: int
+    #: The lowest price of the thirty days before it was reduced; `prices.tell_lowest` sets it.
+    lowest_price: Decimal | None = None
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
     sku = models.CharField("SKU", max_length=64, unique=True)

@@ -84,6 +84,7 @@ def test_products_are_paged_with_prices_as_strings(
                 "price": "19.90",
                 "currency": "EUR",
                 "compare_at_price": None,
+                "lowest_price": None,
                 "available": True,
             }
         ],
