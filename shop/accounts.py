@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from shop import carts
 from shop.models import Address, User
+from shop.models.accounts import PostalAddress
 from shop.ratelimits import client_address
 
 
@@ -64,10 +65,18 @@ def ensure_groups() -> None:
 
 
 def save_address(*, user: User, address: Address) -> None:
-    """Keep an address in the shopper's book. The first one, and one so marked, is used first."""
+    """Keep an address in the shopper's book, once. The first one, and one so marked, is used first."""
     with transaction.atomic():
         # Two tabs that each mark an address would leave two marked ones.
         User.objects.select_for_update().get(pk=user.pk)
+        if address.pk is None:
+            written = {
+                field.name: getattr(address, field.name) for field in PostalAddress._meta.fields
+            }
+            same = Address.objects.filter(user=user, **written).first()
+            if same is not None:
+                same.is_default |= address.is_default
+                address = same
         others = Address.objects.filter(user=user).exclude(pk=address.pk)
         address.user = user
         address.is_default = address.is_default or not others.filter(is_default=True).exists()

@@ -76,6 +76,18 @@ def test_one_address_is_used_first(db: None) -> None:
     assert first_used(other) == ["Elsewhere 1"]
 
 
+def test_a_double_click_keeps_an_address_once(db: None) -> None:
+    user, other = make_user(), make_user()
+    make_address(other)
+    make_address(user)
+    make_address(user)
+    make_address(user, city="Kiel")
+    assert sorted(user.addresses.values_list("city", flat=True)) == ["Hamburg", "Kiel"]
+    make_address(user, city="Kiel", is_default=True)
+    assert list(user.addresses.filter(is_default=True).values_list("city", flat=True)) == ["Kiel"]
+    assert user.addresses.count() == 2
+
+
 def test_the_address_book_is_kept_over_its_pages(db: None, client: Client) -> None:
     user = make_user()
     client.force_login(user)
