@@ -225,8 +225,8 @@ _BEAT = {
     "shop.tasks.settle_payments": 5,
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,
-    "shop.tasks.send_missing_mails": 30,
     "shop.tasks.forget_answers": 3600,
+    "shop.tasks.send_due_mails": 30,
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name.rpartition(".")[2]: {
@@ -321,6 +321,11 @@ GROUPS = {
         "shop.view_lineitem",
         "shop.view_orderevent",
         "shop.view_payment*",
+        "shop.view_invoice",
+        "shop.view_refund*",
+        "shop.view_return*",
+        "shop.view_outgoingmail",
+        "shop.change_outgoingmail",
         "inventory.view_*",
         "inventory.change_stock",
         "flashsale.*_sale",

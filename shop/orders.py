@@ -9,6 +9,8 @@ order's row decides; so an order whose reservations a payment confirmed can not 
 `payments`, later: here an intent is only told where it has to go (cancelling, refunding).
 """
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +19,7 @@ from django.db.models.functions import Now
 
 from inventory import reservations
 from inventory.models import Reservation
-from shop import emails
+from shop import emails, mails
 from shop.models import LineItem, Order, OrderEvent, PaymentIntent
 
 State = Order.State
@@ -33,14 +35,28 @@ class BrokenOrder(Exception):
     """An order's units or money are not what its state says. The audit names it."""
 
 
-def record(*, order: Order, kind: str, message: str, actor: str = "") -> None:
-    """Add a line to the timeline, and send the mail that follows from it after the commit."""
-    OrderEvent.objects.create(order=order, kind=kind, message=message, actor=actor)
+def record(
+    *,
+    order: Order,
+    kind: str,
+    message: str,
+    actor: str = "",
+    is_internal: bool = False,
+    context: Mapping[str, Any] | None = None,
+) -> OrderEvent:
+    """Add a line to the timeline, and write down the mail that follows from it, with `context`."""
+    event = OrderEvent.objects.create(
+        order=order, kind=kind, message=message[:300], actor=actor, is_internal=is_internal
+    )
     if kind in emails.MAILS:
-        # Robust: with the broker away the order stands, and `emails.send_missing` sends it.
-        transaction.on_commit(
-            lambda: emails.send_mail.delay(str(order.pk), emails.MAILS[kind]), robust=True
+        mails.write(
+            key=f"order-event:{event.pk}",
+            template=emails.MAILS[kind],
+            to=order.email,
+            order=order,
+            context=context,
         )
+    return event
 
 
 def hold_still(order_id: UUID) -> Order:

@@ -1,15 +1,15 @@
 """What the shop does by itself. Each task is safe to run twice, and at the same time as itself.
 
-Importing `emails` and `payment_events` here makes their tasks known to the worker.
+Importing `mails` and `payment_events` here makes their tasks known to the worker.
 """
 
 from celery import shared_task
 from django.conf import settings
 
-from shop import emails, orders, payment_events, payments
+from shop import mails, orders, payment_events, payments
 from shop.api import idempotency
-from shop.emails import send_mail
 from shop.gateways import demo
+from shop.mails import send_mail
 from shop.payment_events import process_event
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "forget_answers",
     "process_event",
     "process_payment_events",
+    "send_due_mails",
     "send_mail",
-    "send_missing_mails",
     "settle_payments",
 ]
 
@@ -37,9 +37,9 @@ def settle_payments() -> int:
 
 
 @shared_task
-def send_missing_mails() -> int:
-    """Send the mails that should have gone out a while ago and did not."""
-    return emails.send_missing()
+def send_due_mails() -> int:
+    """Send the mails that should have gone out and did not. Each is claimed before it is sent."""
+    return mails.send_due()
 
 
 @shared_task

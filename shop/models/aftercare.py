@@ -3,7 +3,8 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from shop.models.orders import LineItem, Order
 from shop.models.payments import PaymentIntent
@@ -14,6 +15,9 @@ class Invoice(models.Model):
 
     number = models.PositiveIntegerField(primary_key=True)
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="invoice")
+    seller = models.TextField(
+        default="", help_text="Name, address and tax number, as they were that day."
+    )
     issued_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -30,25 +34,42 @@ class Refund(models.Model):
         PENDING = "pending", "To be given back"
         DONE = "done", "Given back"
         REFUSED = "refused", "Refused by the provider"
+        REPLACED = "replaced", "Refused, and tried again as another"
+
+    #: Money that is back, or on its way: what a refund in one of these is for is not refunded again.
+    GIVING = (State.PENDING, State.DONE)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
     intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="refunds")
     amount = models.DecimalField(max_digits=10, decimal_places=2)
+    shipping = models.DecimalField(
+        max_digits=10, decimal_places=2, default=0, help_text="The part of it that is for delivery."
+    )
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=150)
     actor = models.CharField(max_length=254, blank=True)
+    due_at = models.DateTimeField(db_default=Now(), help_text="When the provider is asked next.")
+    tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Calls that the provider did not answer."
+    )
+    error = models.CharField(max_length=200, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive")
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(shipping__gte=0) & Q(shipping__lte=F("amount")),
+                name="refund_shipping_within_amount",
+            ),
         ]
         indexes = [
-            models.Index(fields=["updated_at"], name="refund_pending", condition=Q(state="pending"))
+            models.Index(fields=["due_at"], name="refund_pending", condition=Q(state="pending"))
         ]
 
     def __str__(self) -> str:
@@ -61,6 +82,9 @@ class RefundLine(models.Model):
     refund = models.ForeignKey(Refund, on_delete=models.CASCADE, related_name="lines")
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="refund_lines")
     quantity = models.PositiveIntegerField()
+    amount = models.DecimalField(
+        max_digits=10, decimal_places=2, default=0, help_text="What these units cost."
+    )
     is_restocked = models.BooleanField(default=False)
 
     class Meta:
@@ -90,6 +114,7 @@ class Return(models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")
     state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
     reason = models.CharField(max_length=500)
+    answer = models.CharField(max_length=300, blank=True, help_text="Why it was refused.")
     refund = models.OneToOneField(Refund, on_delete=models.PROTECT, null=True, blank=True)
     requested_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True, blank=True)

@@ -119,7 +119,7 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
     context = {
         "order": found,
         "line_items": list(items.prefetch_related("variant__product__images")),
-        "events": list(found.events.exclude(kind__startswith="email")),
+        "events": list(found.events.filter(is_internal=False)),
         "payment": payment,
         "can_pay": can_pay,
         "pay_form": (form or PayForm()) if can_pay else None,

@@ -6,7 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from shop import checkout
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from shop import checkout, payments
 from shop.checkout import AddressData, OrderLine, Placed
 from shop.gateways import (
     AlreadyCaptured,
@@ -50,6 +53,28 @@ def make_order(
     )
     assert isinstance(placed, Placed)
     return placed.order
+
+
+def paid_order(*variants: Variant, **more: Any) -> Order:
+    """An order that was just paid with the demo gateway."""
+    order = make_order(*variants, **more)
+    payments.start(order=order, method=demo())
+    order.refresh_from_db()
+    assert order.state == "paid"
+    return order
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def staff(*permissions: str) -> Client:
+    """Somebody who works here, with exactly these permissions."""
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return signed_in(user)
 
 
 def demo(card: str = "approve") -> dict[str, str]:

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from inventory import reservations, stock
 from inventory.models import Reservation, Stock
 from inventory.reservations import Held, Shortage, Want
-from shop import carts, checkout, emails
+from shop import carts, checkout, mails
 from shop.checkout import CartChanged, HoldEnded, OrderLine, Placed, Short
 from shop.models import Address, Cart, CartLine, LineItem, Order, Variant
 from tests.factories import make_user, make_variant
@@ -362,6 +362,6 @@ def test_with_the_broker_away_the_order_stands(
     def away(*args: object, **kwargs: object) -> None:
         raise ConnectionError("the broker is away")
 
-    monkeypatch.setattr(emails.send_mail, "delay", away)
+    monkeypatch.setattr(mails.send_mail, "delay", away)
     placed = place(line(make_variant(units=1)))
     assert Order.objects.get() == placed.order

@@ -1,0 +1,83 @@
+"""The outbox in the admin: what waits and why, a preview, and another try."""
+
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMessage
+
+from shop import mails
+from shop.models import OutgoingMail
+from tests.shop.ordering import make_order, staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_second_factor(settings: Any) -> None:
+    settings.STAFF_SECOND_FACTOR = False
+
+
+@pytest.fixture
+def failed(monkeypatch: pytest.MonkeyPatch) -> OutgoingMail:
+    """The mail of a new order, which the mail server did not take."""
+
+    def refuse(self: EmailMessage) -> int:
+        raise ConnectionError("the mail server is away")
+
+    make_order()
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailMessage, "send", refuse)
+        assert mails.send_due() == 0
+    return OutgoingMail.objects.get()
+
+
+def test_a_mail_that_failed_is_found_with_its_error(failed: OutgoingMail) -> None:
+    client = staff("view_outgoingmail")
+    assert "the mail server is away" in client.get(url("?state=failing")).content.decode()
+    for other in ("sent", "waiting"):
+        assert failed.to not in client.get(url(f"?state={other}")).content.decode()
+
+
+def test_a_mail_is_seen_in_a_frame_that_runs_nothing(failed: OutgoingMail) -> None:
+    client = staff("view_outgoingmail")
+    page = client.get(url(f"{failed.pk}/change/"))
+    assert f"We have your order {failed.order}" in page.content.decode()
+    assert "frame-src 'self'" in page["Content-Security-Policy"]
+    frame = client.get(url(f"{failed.pk}/html/"))
+    assert "Thank you for your order" in frame.content.decode()
+    policy = frame["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "script-src" not in policy
+    assert frame["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_mail_that_cannot_be_written_is_shown_all_the_same(failed: OutgoingMail) -> None:
+    OutgoingMail.objects.update(template="no_such_mail")
+    page = staff("view_outgoingmail").get(url(f"{failed.pk}/change/"))
+    assert "It cannot be written" in page.content.decode()
+
+
+def test_who_may_change_mails_sends_one_again(failed: OutgoingMail) -> None:
+    reader = staff("view_outgoingmail")
+    assert reader.post(url(f"{failed.pk}/send/")).status_code == 403
+    assert "Send now" not in reader.get(url(f"{failed.pk}/change/")).content.decode()
+    client = staff("view_outgoingmail", "change_outgoingmail")
+    assert "Send now" in client.get(url(f"{failed.pk}/change/")).content.decode()
+    answer = client.post(url(f"{failed.pk}/send/"), follow=True)
+    assert f"Sent to {failed.to}." in answer.content.decode()
+    assert len(mail.outbox) == 1
+    again = client.post(url(f"{failed.pk}/send/"), follow=True)
+    assert "it was sent, or is just being sent" in again.content.decode()
+    assert len(mail.outbox) == 1
+
+
+def test_many_mails_are_sent_again_at_once(failed: OutgoingMail) -> None:
+    client = staff("view_outgoingmail", "change_outgoingmail")
+    client.post(url(""), {"action": "send_now", "_selected_action": str(failed.pk)})
+    assert len(mail.outbox) == 1
+
+
+def url(path: str) -> str:
+    return f"/admin/shop/outgoingmail/{path}"
