@@ -217,6 +217,7 @@ _BEAT = {
     "flashsale.tasks.renew_lines": 1,
     "flashsale.tasks.drain_all": 2,
     "flashsale.tasks.send_line_alerts": 5,
+    "flashsale.tasks.write_hold_mails": 5,
     "flashsale.tasks.close_sales": 5,
     "flashsale.tasks.watch_gates": 3,
     "flashsale.tasks.publish_load_level": 1,

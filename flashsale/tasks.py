@@ -13,6 +13,7 @@ from flashsale import (
     drain,
     drift,
     gate,
+    hold_mails,
     line,
     line_alerts,
     sales,
@@ -81,6 +82,12 @@ def renew_lines() -> None:
 def send_line_alerts() -> int:
     """Write to those in line who asked for it and whose turn it is. Each mail is claimed before it is sent."""
     return line_alerts.send_due(now=timezone.now())
+
+
+@shared_task
+def write_hold_mails() -> int:
+    """Write down the mails about holds that end without an order. Run twice, each goes out once."""
+    return hold_mails.write_due()
 
 
 @shared_task

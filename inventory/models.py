@@ -85,6 +85,9 @@ class Reservation(models.Model):
                 fields=["expires_at"], name="reservation_held_expiry", condition=Q(state="held")
             ),
             models.Index(
+                fields=["expires_at"], name="reservation_expired", condition=Q(state="expired")
+            ),
+            models.Index(
                 fields=["stock"],
                 name="reservation_allocating",
                 condition=Q(state__in=["held", "confirmed"]),
