@@ -1,14 +1,17 @@
 """What every test has: real PostgreSQL and Redis (see `tests.environment`), emptied between tests."""
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 import redis
 from django.conf import settings
+from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from flashsale import breaker, limits, line_document, sales, shoppers, soldout
+from tests.emptying import empty_database
 from tests.stack import Stack, running_stack
 
 
@@ -22,7 +25,8 @@ def django_db_setup(
     it wraps in a transaction or empties, and the tests of a running shop are neither."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
-    yield
+    with patch.object(TransactionTestCase, "_fixture_teardown", lambda case: empty_database()):
+        yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
 

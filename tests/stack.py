@@ -17,8 +17,9 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
+
+from tests.emptying import empty_database
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -116,7 +117,7 @@ def running_stack(environment: dict[str, str]) -> Iterator[Stack]:
         finally:
             for name in list(stack.processes):
                 stack.stop(name)
-            call_command("flush", interactive=False, verbosity=0)
+            empty_database()
             connection.close()
 
 

@@ -24,7 +24,16 @@ class CategoryAdmin(admin.ModelAdmin):
 class VariantInline(admin.TabularInline):
     model = Variant
     extra = 0
-    fields = ["sku", "name", "price", "compare_at_price", "free_units", "position", "is_active"]
+    fields = [
+        "sku",
+        "name",
+        "price",
+        "compare_at_price",
+        "weight_grams",
+        "free_units",
+        "position",
+        "is_active",
+    ]
     readonly_fields = ["free_units"]
 
     @admin.display(description="free units")

@@ -60,6 +60,10 @@ quantities = st.integers(1, LIMIT)
 which = st.integers(0, 99)
 
 
+#: What a click may be told; a key that bought another quantity buys nothing more.
+REFUSALS = (Refusal.SOLD_OUT, Refusal.LIMIT_REACHED, Refusal.KEY_REUSED)
+
+
 class SaleMachine(RuleBasedStateMachine):
     """One sale of one item. What the machine knows by itself is what it stocked, shipped, and was promised."""
 
@@ -105,7 +109,7 @@ class SaleMachine(RuleBasedStateMachine):
             waiting = self._queued()
             result = self._buy(shopper, attempt, quantity)
             if isinstance(result, Refused):
-                assert result.reason in (Refusal.SOLD_OUT, Refusal.LIMIT_REACHED), result
+                assert result.reason in REFUSALS, result
             elif result.state is State.QUEUED:
                 if result.purchase in self.promised:
                     assert self._queued() == waiting, "a repeated click took a unit"

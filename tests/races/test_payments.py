@@ -34,11 +34,11 @@ def fail_one_call_in_five(patch: pytest.MonkeyPatch, random: Random) -> None:
     for name in CALLS:
         work = getattr(demo.DemoGateway, name)
 
-        def call(*args: Any, work: Any = work) -> Any:
+        def call(*args: Any, work: Any = work, **named: Any) -> Any:
             fate = random.random()
             if fate < 0.1:
                 raise GatewayUnavailable("no answer")
-            answer = work(*args)
+            answer = work(*args, **named)
             if fate > 0.9:
                 raise GatewayUnavailable("the answer got lost")
             return answer
