@@ -34,6 +34,7 @@ from flashsale.serializers import (
 )
 from flashsale.shoppers import Shopper, ShopperAuthentication
 from flashsale.showing import PurchaseView, show_purchase, show_unsettled
+from flashsale.standing import stand
 from shop.api.idempotency import idempotent
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
 from shop.models import User
@@ -50,6 +51,10 @@ class SaleList(ListAPIView[Sale]):
     authentication_classes = ()
     queryset = VISIBLE.order_by("-opens_at")
 
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        return None if page is None else stand(page)
+
 
 class SaleDetail(APIView):
     authentication_classes = ()
@@ -60,7 +65,7 @@ class SaleDetail(APIView):
         sale = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(slug=slug).first()
         if sale is None:
             raise Http404("There is no such sale.")
-        return Response(SaleSerializer(sale).data)
+        return Response(SaleSerializer(stand([sale])[0]).data)
 
 
 class LineDocument(APIView):

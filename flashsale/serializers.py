@@ -9,7 +9,8 @@ from rest_framework import serializers
 from flashsale.challenges import LONGEST_ANSWER
 from flashsale.models import Sale
 from flashsale.purchases import State
-from flashsale.sales import Phase, count_units, describe, phase
+from flashsale.sales import Phase
+from flashsale.standing import Standing
 
 
 class SaleItemSerializer(serializers.Serializer[Any]):
@@ -24,6 +25,8 @@ class SaleItemSerializer(serializers.Serializer[Any]):
 
 
 class SaleSerializer(serializers.Serializer[Any]):
+    """A `Standing` as the API tells it."""
+
     slug = serializers.CharField()
     name = serializers.CharField()
     phase = serializers.ChoiceField(choices=[p.value for p in Phase if p is not Phase.DRAFT])
@@ -33,14 +36,12 @@ class SaleSerializer(serializers.Serializer[Any]):
     queue_mode = serializers.ChoiceField(choices=Sale.QueueMode.choices)
     items = SaleItemSerializer(many=True)
 
-    def to_representation(self, instance: Sale) -> dict[str, Any]:
-        info = describe(instance)
-        units = count_units(info)
-        now = timezone.now()
+    def to_representation(self, instance: Standing) -> dict[str, Any]:
+        info, units = instance.info, instance.units
         return {
             "slug": info.slug,
             "name": info.name,
-            "phase": phase(info, now=now, units_left=units.left, units_held=units.held),
+            "phase": instance.phase(now=timezone.now()),
             "opens_at": info.opens_at.isoformat(),
             "closes_at": info.closes_at.isoformat(),
             "lobby_opens_at": info.lobby_opens_at.isoformat(),

@@ -9,8 +9,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from flashsale.models import Sale
-from flashsale.sales import Phase, SaleInfo, count_units, describe, phase, phase_by_clock
+from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.showing import figure, rounded
+from flashsale.standing import stand
 
 register = template.Library()
 register.filter("figure", figure)
@@ -67,17 +68,20 @@ def find_banner(*, now: datetime) -> Banner | None:
         is_rehearsal=False,
         closes_at__gt=now,
     )
-    infos = {sale.pk: (sale, describe(sale)) for sale in shown.order_by("opens_at")[:MOST_SALES]}
-    by_nearness = sorted(
-        infos.values(),
+    sales = list(shown.order_by("opens_at")[:MOST_SALES])
+    left = [
+        (standing.info, sale)
+        for standing, sale in zip(stand(sales), sales, strict=True)
+        if standing.phase(now=now) is not Phase.SOLD_OUT
+    ]
+    if not left:
+        return None
+    info, sale = min(
+        left,
         key=lambda pair: (
-            phase_by_clock(pair[1], now=now) is Phase.SCHEDULED,
-            abs(pair[1].opens_at - now),
+            phase_by_clock(pair[0], now=now) is Phase.SCHEDULED,
+            abs(pair[0].opens_at - now),
         ),
     )
-    for sale, info in by_nearness:
-        units = count_units(info)
-        if phase(info, now=now, units_left=units.left, units_held=units.held) is not Phase.SOLD_OUT:
-            url = sale.get_absolute_url()
-            return Banner(info=info, tagline=sale.tagline, url=url, line_url=f"{url}line/")
-    return None
+    url = sale.get_absolute_url()
+    return Banner(info=info, tagline=sale.tagline, url=url, line_url=f"{url}line/")

@@ -11,23 +11,27 @@ from flashsale import purchases, shoppers
 from flashsale.cookies import live_admission, ticket_of
 from flashsale.models import Sale
 from flashsale.sales import Phase
-from flashsale.showing import show_purchase, show_sale, steps, units_of
+from flashsale.showing import show_cards, show_purchase, show_sale, steps, units_of
+
+#: Sales in the list; the oldest are left out.
+MOST_SALES = 50
 
 
 @require_safe
 def sale_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     shown = Sale.objects.exclude(status=Sale.Status.DRAFT).filter(is_rehearsal=False)
-    views = [show_sale(sale, now=now) for sale in shown.order_by("opens_at")[:50]]
-    views.sort(key=lambda view: not view.info.has_line)  # the occasion before the shelf
+    newest = list(shown.order_by("-opens_at")[:MOST_SALES])
+    cards = show_cards(newest[::-1], now=now)
+    cards.sort(key=lambda card: not card.has_line)  # the occasion before the shelf
     running = (Phase.LOBBY, Phase.OPEN, Phase.PAUSED, Phase.SOLD_OUT)
     return render(
         request,
         "flashsale/sales.html",
         {
-            "running": [view for view in views if view.phase in running],
-            "upcoming": [view for view in views if view.phase is Phase.SCHEDULED],
-            "past": [view for view in reversed(views) if view.phase is Phase.ENDED],
+            "running": [card for card in cards if card.phase in running],
+            "upcoming": [card for card in cards if card.phase is Phase.SCHEDULED],
+            "past": [card for card in reversed(cards) if card.phase is Phase.ENDED],
             "server_now": now,
         },
     )
