@@ -66,6 +66,9 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", [] if PRODUCTION else ["localhost", "1
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
 
 SHOP_NAME = os.environ.get("SHOP_NAME", "") or ("Larkfold" if DEMO else "Holdfast")
+#: Who sells, as invoices say it: an address of one or several lines, and the number at the tax office.
+SHOP_ADDRESS = os.environ.get("SHOP_ADDRESS", "").replace("\\n", "\n")
+SHOP_TAX_ID = os.environ.get("SHOP_TAX_ID", "")
 CURRENCY = os.environ.get("CURRENCY", "EUR")
 #: Where most orders go: what the checkout starts with (ISO 3166-1 alpha-2).
 COUNTRY = os.environ.get("COUNTRY", "DE")
@@ -264,6 +267,8 @@ LINE_CHALLENGE = os.environ.get("LINE_CHALLENGE", "")
 #: Seconds that an order from a cart waits for its payment.
 ORDER_HOLD_SECONDS = env_int("ORDER_HOLD_SECONDS", 1800)
 DEMO_GATEWAY_SECRET = os.environ.get("DEMO_GATEWAY_SECRET", "demo-gateway")
+#: Days after an order was shipped in which the shopper may ask to send things back.
+RETURN_DAYS = env_int("RETURN_DAYS", 30)
 SHIPPING_FLAT_RATE = "4.90"
 FREE_SHIPPING_FROM = "80.00"
 

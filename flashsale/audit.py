@@ -72,12 +72,16 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                 FROM {PURCHASES}
                 LEFT JOIN inventory_reservation reservation
                     ON reservation.id = purchase.reservation_id
-                WHERE purchase.refusal = '' AND (
-                    item.sale_id, purchase.quantity, purchase.shopper_id::text,
-                    item.stock_id, 'sale:' || sale.id
+                LEFT JOIN shop_lineitem line ON line.reservation_id = reservation.id
+                WHERE purchase.refusal = '' AND ((
+                    item.sale_id, purchase.shopper_id::text, item.stock_id, 'sale:' || sale.id
                 ) IS DISTINCT FROM (
-                    sale.id, reservation.quantity, reservation.holder::text,
-                    reservation.stock_id, reservation.scope::text
+                    sale.id, reservation.holder::text, reservation.stock_id, reservation.scope::text
+                ) OR CASE WHEN reservation.state = 'released' AND line.released > 0
+                    -- It gave its units back in parts, and keeps the number of the last one.
+                    THEN line.released <> purchase.quantity
+                    ELSE reservation.quantity + coalesce(line.released, 0) <> purchase.quantity
+                    END
                 )
             """,  # noqa: S608
             params=params,

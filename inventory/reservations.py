@@ -7,7 +7,7 @@ caller's transaction or opens its own, and is safe to repeat.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -170,6 +170,28 @@ def release(*, reservation_ids: Iterable[UUID], reason: str) -> int:
         return len(rows)
 
 
+def release_units(*, units: Mapping[UUID, int], reason: str) -> bool:
+    """Give back so many units of each reservation, held or confirmed: all of them, or none and False.
+
+    A reservation that gives its last unit back is released; another goes on with fewer. Not safe to repeat
+    by itself: who calls it records in the same transaction that it is done.
+    """
+    with transaction.atomic():
+        rows = _locked(units)
+        if len(rows) != len(units) or any(
+            row.state not in Reservation.ALLOCATING or not 0 < units[row.pk] <= row.quantity
+            for row in rows
+        ):
+            return False
+        _set_state([row for row in rows if units[row.pk] == row.quantity], State.RELEASED)
+        for row in rows:
+            if units[row.pk] < row.quantity:
+                Reservation.objects.filter(pk=row.pk).update(quantity=F("quantity") - units[row.pk])
+                row.quantity = units[row.pk]  # what `_take_off` is about
+        _take_off(rows, reason=reason)
+        return True
+
+
 def consume(*, reservation_ids: Iterable[UUID]) -> int:
     """The confirmed units left the building; return how many reservations that changed."""
     with transaction.atomic():
@@ -261,6 +283,11 @@ def _give_back(rows: Sequence[Reservation], *, state: State, reason: str) -> Non
     if not rows:
         return
     _set_state(rows, state)
+    _take_off(rows, reason=reason)
+
+
+def _take_off(rows: Sequence[Reservation], *, reason: str) -> None:
+    """Their units are not promised any more: neither to the holders, nor in the stock."""
     holdings.uncount([(row.scope, row.holder, row.quantity) for row in rows if row.scope])
     for stock_id, units, count in _per_stock(rows):
         _deallocate(stock_id=stock_id, units=units)

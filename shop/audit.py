@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inventory.audit import Check
+from shop import emails
 
 #: Minutes that an event or a payment may wait for its next step; then somebody has to look.
 STUCK_MINUTES = 10
@@ -46,29 +47,104 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
             question="Has every refunded order given back its total, once?",
             sql="""
                 SELECT format('order %s: refunded, total %s, given back %s', placed.reference,
-                    placed.total, coalesce(sum(payment.amount), 0)) AS breach
+                    placed.total, coalesce(sum(refund.amount), 0)) AS breach
                 FROM shop_order placed
-                LEFT JOIN shop_paymentintent payment ON payment.order_id = placed.id
-                    AND payment.state IN ('refunding', 'refunded')
+                LEFT JOIN shop_refund refund ON refund.order_id = placed.id
+                    AND refund.state IN ('pending', 'done')
                 WHERE placed.state = 'refunded'
-                GROUP BY placed.id HAVING coalesce(sum(payment.amount), 0) <> placed.total
+                GROUP BY placed.id HAVING coalesce(sum(refund.amount), 0) <> placed.total
             """,
+        ),
+        Check(
+            name="payments_give_back_what_they_took",
+            question="Does no payment give back more than was captured, and each that is refunded all of it?",
+            sql="""
+                SELECT format('payment %s of order %s (%s): %s, given back or on its way %s', payment.id,
+                    placed.reference, payment.state, payment.amount, coalesce(refunds.amount, 0)) AS breach
+                FROM shop_paymentintent payment
+                JOIN shop_order placed ON placed.id = payment.order_id
+                LEFT JOIN (
+                    SELECT intent_id, sum(amount) AS amount FROM shop_refund
+                    WHERE state IN ('pending', 'done') GROUP BY intent_id
+                ) refunds ON refunds.intent_id = payment.id
+                WHERE CASE WHEN payment.state IN ('refunding', 'refunded')
+                    THEN coalesce(refunds.amount, 0) <> payment.amount
+                    WHEN payment.state = 'captured' THEN refunds.amount >= payment.amount
+                    ELSE refunds.amount IS NOT NULL END
+            """,
+        ),
+        Check(
+            name="money_is_conserved",
+            question="Is what was captured and not given back what paid and shipped orders are still worth?",
+            sql="""
+                SELECT format('%s: captured minus given back %s, orders minus refunds %s', currency,
+                    sum(ours), sum(theirs)) AS breach
+                FROM (
+                    SELECT currency, amount AS ours, 0 AS theirs FROM shop_paymentintent
+                    WHERE state IN ('captured', 'refunding', 'refunded')
+                    UNION ALL
+                    SELECT currency, -amount, 0 FROM shop_refund WHERE state IN ('pending', 'done')
+                    UNION ALL
+                    SELECT currency, 0, total FROM shop_order WHERE state IN ('paid', 'fulfilled')
+                    UNION ALL
+                    SELECT placed.currency, 0, -refund.amount
+                    FROM shop_refund refund JOIN shop_order placed ON placed.id = refund.order_id
+                    WHERE refund.state IN ('pending', 'done') AND placed.state IN ('paid', 'fulfilled')
+                        -- A payment that came when the order had another is none of its worth.
+                        AND EXISTS (SELECT FROM shop_paymentintent payment
+                            WHERE payment.id = refund.intent_id AND payment.state = 'captured')
+                ) books
+                GROUP BY currency HAVING sum(ours) <> sum(theirs)
+            """,
+        ),
+        Check(
+            name="paid_orders_have_an_invoice",
+            question="Has every order that was paid its invoice, and do their numbers run without gaps?",
+            sql="""
+                SELECT format('order %s was paid at %s and has no invoice', placed.reference,
+                    placed.paid_at) AS breach
+                FROM shop_order placed
+                LEFT JOIN shop_invoice invoice ON invoice.order_id = placed.id
+                WHERE placed.paid_at IS NOT NULL AND invoice.number IS NULL
+                    AND placed.paid_at > (SELECT min(issued_at) FROM shop_invoice)
+                UNION ALL
+                SELECT format('invoices: %s of them, and the last has number %s', count(*), max(number))
+                FROM shop_invoice HAVING count(*) <> coalesce(max(number), 0)
+            """,
+        ),
+        Check(
+            name="order_events_have_their_mail",
+            question="Has every step that a shopper is told of exactly one mail?",
+            sql="""
+                SELECT format('order %%s: %%s, and no mail %%s', placed.reference, event.kind, told.template)
+                    AS breach
+                FROM shop_orderevent event
+                JOIN shop_order placed ON placed.id = event.order_id
+                JOIN unnest(%(kinds)s::text[], %(templates)s::text[]) AS told (kind, template)
+                    USING (kind)
+                LEFT JOIN shop_outgoingmail mail ON mail.key = 'order-event:' || event.id
+                WHERE mail.template IS DISTINCT FROM told.template
+            """,
+            params={"kinds": list(emails.MAILS), "templates": list(emails.MAILS.values())},
         ),
         Check(
             name="paid_orders_have_their_units",
             question="Has every line of a paid or shipped order its units, of its SKU and quantity?",
             sql="""
-                SELECT format('order %s (%s): %s × %s, reserved %s × %s, %s', placed.reference,
-                    placed.state, line.quantity, line.sku, reservation.quantity, stock.sku,
-                    reservation.state) AS breach
+                SELECT format('order %s (%s): %s × %s, %s given back; reserved %s × %s, %s',
+                    placed.reference, placed.state, line.quantity, line.sku, line.released,
+                    reservation.quantity, stock.sku, reservation.state) AS breach
                 FROM shop_lineitem line
                 JOIN shop_order placed ON placed.id = line.order_id
                 JOIN inventory_reservation reservation ON reservation.id = line.reservation_id
                 JOIN inventory_stock stock ON stock.id = reservation.stock_id
                 WHERE placed.state IN ('paid', 'fulfilled') AND (
-                    reservation.quantity <> line.quantity OR stock.sku <> line.sku
-                    OR reservation.state <> CASE placed.state
-                        WHEN 'fulfilled' THEN 'consumed' ELSE 'confirmed' END
+                    stock.sku <> line.sku OR CASE WHEN line.released = line.quantity
+                        THEN reservation.state <> 'released'
+                        ELSE reservation.quantity <> line.quantity - line.released
+                            OR reservation.state <> CASE placed.state
+                                WHEN 'fulfilled' THEN 'consumed' ELSE 'confirmed' END
+                        END
                 )
             """,
         ),
@@ -138,6 +214,18 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                         -- A bank may think as long as the order waits.
                         OR (payment.state = 'created' AND placed.state <> 'pending'))
             """,  # noqa: S608 -- our own constant, here and below
+        ),
+        Check(
+            name="refunds_do_not_wait",
+            question=f"Is every refund given back within {STUCK_MINUTES} minutes, and none refused?",
+            sql=f"""
+                SELECT format('refund of %s %s for order %s: %s since %s, %s', refund.amount,
+                    refund.currency, placed.reference, refund.state, refund.created_at, refund.error)
+                    AS breach
+                FROM shop_refund refund JOIN shop_order placed ON placed.id = refund.order_id
+                WHERE refund.state = 'refused' OR (refund.state = 'pending'
+                    AND refund.created_at < now() - interval '{STUCK_MINUTES} minutes')
+            """,  # noqa: S608
         ),
         Check(
             name="payment_events_do_not_wait",

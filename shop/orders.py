@@ -9,18 +9,34 @@ order's row decides; so an order whose reservations a payment confirmed can not 
 `payments`, later: here an intent is only told where it has to go (cancelling, refunding).
 """
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from inventory import reservations
 from inventory.models import Reservation
-from shop import emails, mails
-from shop.models import LineItem, Order, OrderEvent, PaymentIntent
+from shop import invoices, refunds
+from shop.models import LineItem, Order, PaymentIntent
+from shop.order_states import BrokenOrder, change, hold_still, record
+
+__all__ = [
+    "BrokenOrder",
+    "cancel",
+    "change",
+    "close_unpaid",
+    "expire_due",
+    "fulfil",
+    "hold_still",
+    "is_alive",
+    "note",
+    "pay",
+    "record",
+    "refund",
+    "reservation_ids",
+    "revive",
+]
 
 State = Order.State
 Intent = PaymentIntent.State
@@ -31,47 +47,8 @@ EXPIRE_BATCH = 200
 DECIDING = (Intent.AUTHORISED, Intent.CONFIRMED, Intent.CAPTURED)
 
 
-class BrokenOrder(Exception):
-    """An order's units or money are not what its state says. The audit names it."""
-
-
-def record(
-    *,
-    order: Order,
-    kind: str,
-    message: str,
-    actor: str = "",
-    is_internal: bool = False,
-    context: Mapping[str, Any] | None = None,
-) -> OrderEvent:
-    """Add a line to the timeline, and write down the mail that follows from it, with `context`."""
-    event = OrderEvent.objects.create(
-        order=order, kind=kind, message=message[:300], actor=actor, is_internal=is_internal
-    )
-    if kind in emails.MAILS:
-        mails.write(
-            key=f"order-event:{event.pk}",
-            template=emails.MAILS[kind],
-            to=order.email,
-            order=order,
-            context=context,
-        )
-    return event
-
-
-def hold_still(order_id: UUID) -> Order:
-    """The order's row, for the rest of the transaction: who changes an order waits for one another."""
-    return Order.objects.select_for_update(no_key=True).get(pk=order_id)
-
-
 def reservation_ids(order: Order) -> list[UUID]:
     return list(order.line_items.values_list("reservation_id", flat=True))
-
-
-def change(*, order: Order, states: list[State], to: State, **stamps: Now | None) -> bool:
-    """The only way an order changes state: from one of `states`, or not at all."""
-    changed = Order.objects.filter(pk=order.pk, state__in=states).update(state=to, **stamps)
-    return bool(changed)
 
 
 def is_alive(order: Order) -> bool:
@@ -83,10 +60,11 @@ def is_alive(order: Order) -> bool:
 
 
 def pay(*, order: Order) -> bool:
-    """Pending to paid, in the transaction that records the capture."""
+    """Pending to paid, in the transaction that records the capture, and with its invoice."""
     if not change(order=order, states=[State.PENDING], to=State.PAID, paid_at=Now()):
         return False
     record(order=order, kind="paid", message="Paid. Everything is kept for you.")
+    invoices.issue(order=order)  # last: see there
     return True
 
 
@@ -98,19 +76,38 @@ def revive(*, order: Order) -> None:
         )
 
 
-def fulfil(*, order: Order, actor: str) -> bool:
-    """Paid to shipped: the units leave the stock. False when the order is not paid (any more).
+def fulfil(
+    *,
+    order: Order,
+    actor: str,
+    carrier: str = "",
+    tracking_number: str = "",
+    tracking_url: str = "",
+) -> bool:
+    """Paid to shipped: the units leave the stock. False when the order is not paid (any more), or has none.
 
     Raises:
         BrokenOrder: some of its units are not confirmed.
     """
     with transaction.atomic():
-        if not change(order=order, states=[State.PAID], to=State.FULFILLED, fulfilled_at=Now()):
+        hold_still(order.pk)
+        lines = order.line_items.filter(released__lt=F("quantity"))
+        ids = list(lines.values_list("reservation_id", flat=True))
+        if not ids or not change(
+            order=order,
+            states=[State.PAID],
+            to=State.FULFILLED,
+            fulfilled_at=Now(),
+            carrier=carrier,
+            tracking_number=tracking_number,
+            tracking_url=tracking_url,
+        ):
             return False
-        ids = reservation_ids(order)
         if reservations.consume(reservation_ids=ids) != len(ids):
             raise BrokenOrder(f"Order {order.reference} has units that are not confirmed.")
-        record(order=order, kind="fulfilled", message="On its way to you.", actor=actor)
+        how = " ".join(part for part in (carrier, tracking_number) if part)
+        message = f"On its way to you, with {how}." if how else "On its way to you."
+        record(order=order, kind="fulfilled", message=message, actor=actor)
         return True
 
 
@@ -124,13 +121,16 @@ def cancel(*, order: Order, actor: str, reason: str) -> bool:
         return False
     with transaction.atomic():
         seen = State(order.state)
-        hold_still(order.pk)
+        held = hold_still(order.pk)
         if seen == State.PENDING and order.payment_intents.filter(state__in=DECIDING).exists():
             return False
         if not change(order=order, states=[seen], to=State.CANCELLED, closed_at=Now()):
             return False
         if seen == State.PAID:
-            _give_money_back(order)
+            captured = order.payment_intents.filter(state=Intent.CAPTURED).first()
+            if captured is None:
+                raise BrokenOrder(f"Order {order.reference} has no captured payment to give back.")
+            refunds.give_back_rest(captured, order=held, reason=reason, actor=actor)
         else:
             _stop_payments(order)
         reservations.release(reservation_ids=reservation_ids(order), reason=reason)
@@ -138,18 +138,15 @@ def cancel(*, order: Order, actor: str, reason: str) -> bool:
         return True
 
 
-def refund(*, order: Order, actor: str, reason: str) -> bool:
-    """Paid or shipped to refunded, in full. Units that were not shipped go back on the shelf, once."""
-    with transaction.atomic():
-        hold_still(order.pk)
-        states = [State.PAID, State.FULFILLED]
-        if not change(order=order, states=states, to=State.REFUNDED, closed_at=Now()):
-            return False
-        _give_money_back(order)
-        reservations.release(reservation_ids=reservation_ids(order), reason=reason)
-        message = f"A refund was started: {reason}."
-        record(order=order, kind="refund_started", message=message, actor=actor)
-        return True
+def refund(*, order: Order, actor: str, reason: str, restock: bool | None = None) -> bool:
+    """Paid or shipped to refunded, in full; see `refunds.refund_in_full`."""
+    outcome = refunds.refund_in_full(order=order, actor=actor, reason=reason, restock=restock)
+    return isinstance(outcome, refunds.Started)
+
+
+def note(*, order: Order, text: str, actor: str, is_internal: bool) -> None:
+    """Add a person's note to the timeline: for staff alone, or for the shopper to read, too."""
+    record(order=order, kind="note", message=text, actor=actor, is_internal=is_internal)
 
 
 def expire_due(*, limit: int = EXPIRE_BATCH) -> int:
@@ -200,9 +197,3 @@ def _stop_payments(order: Order) -> None:
     order.payment_intents.filter(state=Intent.CREATED).update(
         state=Intent.CANCELLING, updated_at=Now()
     )
-
-
-def _give_money_back(order: Order) -> None:
-    captured = order.payment_intents.filter(state=Intent.CAPTURED)
-    if captured.update(state=Intent.REFUNDING, updated_at=Now()) != 1:
-        raise BrokenOrder(f"Order {order.reference} has no captured payment to give back.")

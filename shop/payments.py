@@ -1,6 +1,6 @@
 """Payments: authorise, then confirm the reservations, then capture. Nobody pays for a unit that is not theirs.
 
-    created -> authorised -> confirmed -> captured -> refunding -> refunded
+    created -> authorised -> confirmed -> captured -> refunding -> refunded (by `refund_settling`)
     created -> declined
     created | authorised | confirmed -> cancelling -> cancelled (or refunding, if it was captured after all)
 
@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory import reservations
-from shop import gateways, orders
+from shop import gateways, orders, refund_settling, refunds
 from shop.gateways import (
     AlreadyCaptured,
     Authorised,
@@ -45,7 +45,6 @@ UNFINISHED = (
     State.AUTHORISED,
     State.CONFIRMED,
     State.CANCELLING,
-    State.REFUNDING,
 )
 #: Seconds that the request which started a step is given to finish it before `settle_due` does.
 SETTLE_AFTER_SECONDS = 5
@@ -119,7 +118,6 @@ def drive(intent_id: UUID) -> PaymentIntent:
         State.AUTHORISED: _confirm,
         State.CONFIRMED: _capture,
         State.CANCELLING: _cancel,
-        State.REFUNDING: _refund,
     }
     for _ in range(MOST_STEPS):
         intent = PaymentIntent.objects.get(pk=intent_id)
@@ -190,12 +188,12 @@ def settle(intent: PaymentIntent) -> PaymentIntent:
 
 
 def settle_due(*, limit: int = SETTLE_BATCH) -> int:
-    """Drive on what is unfinished; return how many intents came to rest.
+    """Drive on what is unfinished; return how many intents and refunds came to rest.
 
     Safe to run twice at once: provider calls are idempotent, and each answer is recorded once.
     """
     old = Q(updated_at__lt=Now() - timedelta(seconds=SETTLE_AFTER_SECONDS))
-    ours = Q(state__in=[State.CANCELLING, State.REFUNDING])
+    ours = Q(state=State.CANCELLING)
     # In no order: a batch of payments that wait for their bank must not keep the others waiting.
     due = PaymentIntent.objects.filter(old | ours, state__in=UNFINISHED).order_by("?")
     settled = 0
@@ -209,7 +207,7 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
             log.exception("%s refuses: %s is %s", intent.gateway, intent.pk, intent.state)
         except gateways.UnknownGateway:
             log.exception("%s: switched off, and %s is %s", intent.gateway, intent.pk, intent.state)
-    return settled
+    return settled + refund_settling.settle_due(limit=limit)
 
 
 def _authorise(intent: PaymentIntent) -> None:
@@ -257,7 +255,7 @@ def _capture(intent: PaymentIntent) -> None:
         order = orders.hold_still(intent.order_id)
         if _move(intent, [State.CONFIRMED], State.CAPTURED) and not orders.pay(order=order):
             log.error("Order %s was %s when its payment came", order.reference, order.state)
-            _move(intent, [State.CAPTURED], State.REFUNDING)
+            refunds.give_back_rest(intent, order=order, reason="the order was closed")
 
 
 def _undo(intent: PaymentIntent, *, reason: str) -> None:
@@ -272,7 +270,11 @@ def _cancel(intent: PaymentIntent) -> None:
     try:
         _ask(intent, lambda gateway: gateway.cancel(intent))
     except AlreadyCaptured:
-        _move(intent, [State.CANCELLING], State.REFUNDING)
+        with transaction.atomic():
+            order = orders.hold_still(intent.order_id)
+            refunds.give_back_rest(
+                intent, order=order, reason="the payment was not wanted any more"
+            )
         return
     with transaction.atomic():
         order = orders.hold_still(intent.order_id)
@@ -281,17 +283,6 @@ def _cancel(intent: PaymentIntent) -> None:
         if order.events.filter(kind="payment_late").exists():
             message = "Your late payment was given back."
             orders.record(order=order, kind="payment_returned", message=message)
-
-
-def _refund(intent: PaymentIntent) -> None:
-    _ask(intent, lambda gateway: gateway.refund(intent, intent.amount, key=intent.pk))
-    with transaction.atomic():
-        order = orders.hold_still(intent.order_id)
-        if not _move(intent, [State.REFUNDING], State.REFUNDED):
-            return
-        # A cancelled order's mail has said that the money comes back.
-        kind = "refunded" if order.state == Order.State.REFUNDED else "money_returned"
-        orders.record(order=order, kind=kind, message="The money is on its way back to you.")
 
 
 def _ask(intent: PaymentIntent, call: Callable[[gateways.Gateway], Answer]) -> Answer:

@@ -17,7 +17,15 @@ from inventory import audit, reservations
 from inventory.models import Reservation, Stock
 from shop import orders, payment_events, payments
 from shop.gateways import GatewayUnavailable, demo
-from shop.models import DemoAuthorisation, DemoDelivery, Order, PaymentEvent, PaymentIntent, Variant
+from shop.models import (
+    DemoAuthorisation,
+    DemoDelivery,
+    Order,
+    PaymentEvent,
+    PaymentIntent,
+    Refund,
+    Variant,
+)
 from tests.factories import make_user, make_variant
 from tests.shop.ordering import demo as card
 from tests.shop.ordering import make_order
@@ -50,6 +58,7 @@ def let_time_pass() -> None:
     ago = timedelta(minutes=2)
     PaymentIntent.objects.update(updated_at=F("updated_at") - ago, created_at=F("created_at") - ago)
     PaymentEvent.objects.update(received_at=F("received_at") - ago)
+    Refund.objects.update(due_at=F("due_at") - ago)
     DemoDelivery.objects.update(deliver_at=F("deliver_at") - ago)
 
 

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from shop import checkout, payments
+from inventory import reservations
+from shop import checkout, orders, payments
 from shop.checkout import AddressData, OrderLine, Placed
 from shop.gateways import (
     AlreadyCaptured,
@@ -61,6 +62,22 @@ def paid_order(*variants: Variant, **more: Any) -> Order:
     payments.start(order=order, method=demo())
     order.refresh_from_db()
     assert order.state == "paid"
+    return order
+
+
+def captured_order(*variants: Variant, **more: Any) -> Order:
+    """A paid order by the shop's books alone, for tests in a transaction: no provider was asked."""
+    order = make_order(*variants, **more)
+    assert reservations.confirm(reservation_ids=orders.reservation_ids(order))
+    order.payment_intents.create(
+        gateway="demo",
+        method=demo(),
+        amount=order.total,
+        currency=order.currency,
+        state=PaymentIntent.State.CAPTURED,
+    )
+    assert orders.pay(order=order)
+    order.refresh_from_db()
     return order
 
 

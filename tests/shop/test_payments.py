@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from inventory import audit, reservations, stock
 from inventory.models import Reservation
-from shop import gateways, orders, payments
+from shop import gateways, orders, payments, refund_settling, refunds
 from shop.gateways import Authorised, BadMethod, Declined, GatewayRefused, Pending, View, demo
 from shop.models import DemoAuthorisation, Order, PaymentIntent
 from shop.payments import NotPayable, Started
@@ -496,7 +496,9 @@ def test_a_process_killed_while_giving_a_late_payment_back_gives_it_back(
 
 
 @pytest.mark.parametrize("kill", [kill_before, kill_after])
-@pytest.mark.parametrize(("target", "name"), [(demo.DemoGateway, "refund"), (payments, "_refund")])
+@pytest.mark.parametrize(
+    ("target", "name"), [(demo.DemoGateway, "refund"), (refund_settling, "_record_done")]
+)
 def test_a_process_killed_while_refunding_refunds_once(
     target: Any, name: str, kill: Callable[..., None]
 ) -> None:
@@ -543,6 +545,7 @@ def test_control_capturing_before_confirming_charges_for_a_unit_that_is_gone(
     fake.refund(intent, intent.amount, key=intent.pk)
     Order.objects.filter(pk=order.pk).update(state="expired")
     PaymentIntent.objects.filter(pk=intent.pk).update(state="refunded")
+    order.refunds.create(intent=intent, amount=intent.amount, currency="EUR", state="done")
 
 
 def test_an_authorisation_that_is_told_twice_is_confirmed_once(fake: FakeGateway) -> None:
@@ -565,8 +568,14 @@ def test_a_refund_that_the_bank_refuses_keeps_no_other_payment_waiting() -> None
     DemoAuthorisation.objects.filter(reference=reference).update(state="authorised")
     for _ in range(3):
         settle()
-    assert refused.payment_intents.get().state == "refunding"
     assert other.payment_intents.get().state == "refunded"
+    assert refused.payment_intents.get().state == "refunding"
+    refund = refused.refunds.get()
+    assert (refund.state, refund.error) == (
+        "refused",
+        "Nothing was captured, so nothing can be refunded.",
+    )
     DemoAuthorisation.objects.filter(reference=reference).update(state="captured")
+    assert isinstance(refunds.repeat(refund=refund, actor="staff"), refunds.Started)
     settle()
     assert refused.payment_intents.get().state == "refunded"

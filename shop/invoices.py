@@ -1,0 +1,32 @@
+"""Invoices: the bill of a paid order, under a number that runs without gaps.
+
+It is given in the transaction in which the order becomes paid, and never changes afterwards: an order's lines
+and amounts do not either, and what the seller was called that day is kept with the number.
+"""
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+
+from shop.models import Invoice, Order
+
+#: The advisory lock of whoever takes the next number; any number will do that nothing else uses.
+LOCK = 7_283_520_002
+
+
+def issue(*, order: Order) -> Invoice:
+    """Give an order its invoice, in the caller's transaction, as the last thing that it does.
+
+    Numbers are given one after another: others who are just being paid wait until this transaction ends, and
+    one that is rolled back takes no number with it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    last = Invoice.objects.aggregate(number=Max("number"))["number"] or 0
+    return Invoice.objects.create(number=last + 1, order=order, seller=seller())
+
+
+def seller() -> str:
+    """Who sells here, line by line: name, address and tax number."""
+    lines = [settings.SHOP_NAME, *settings.SHOP_ADDRESS.splitlines(), settings.SHOP_TAX_ID]
+    return "\n".join(line.strip() for line in lines if line.strip())

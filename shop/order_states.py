@@ -1,0 +1,49 @@
+"""How an order changes: one conditional UPDATE, and a line on the timeline with the mail that follows from it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from shop import emails, mails
+from shop.models import Order, OrderEvent
+
+State = Order.State
+
+
+class BrokenOrder(Exception):
+    """An order's units or money are not what its state says. The audit names it."""
+
+
+def record(
+    *,
+    order: Order,
+    kind: str,
+    message: str,
+    actor: str = "",
+    is_internal: bool = False,
+    context: Mapping[str, Any] | None = None,
+) -> OrderEvent:
+    """Add a line to the timeline, and write down the mail that follows from it, with `context`."""
+    event = OrderEvent.objects.create(
+        order=order, kind=kind, message=message[:300], actor=actor, is_internal=is_internal
+    )
+    if kind in emails.MAILS:
+        mails.write(
+            key=f"order-event:{event.pk}",
+            template=emails.MAILS[kind],
+            to=order.email,
+            order=order,
+            context=context,
+        )
+    return event
+
+
+def hold_still(order_id: UUID) -> Order:
+    """The order's row, for the rest of the transaction: who changes an order waits for one another."""
+    return Order.objects.select_for_update(no_key=True).get(pk=order_id)
+
+
+def change(*, order: Order, states: list[State], to: State, **fields: Any) -> bool:
+    """The only way an order changes state: from one of `states`, or not at all."""
+    changed = Order.objects.filter(pk=order.pk, state__in=states).update(state=to, **fields)
+    return bool(changed)

@@ -1,0 +1,318 @@
+"""Refunds: money that goes back, all or a part of it, and the units that come back with it, once.
+
+    pending -> done             pending -> refused -> replaced (by another, on a person's wish)
+
+A refund is written down, with its units, in one transaction that holds the order's row; so all refunds of an
+order together never give back more than was captured, and the provider checks that again. It is driven
+afterwards by `refund_settling`. An order whose money is all back, or on its way, is refunded; until then it stays paid
+or shipped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from inventory import reservations, stock
+from shop import refund_sums
+from shop.models import LineItem, Order, PaymentIntent, Refund
+from shop.order_states import BrokenOrder, State, change, hold_still, record
+from shop.refund_sums import shown
+from shop.templatetags.shop import money
+
+Intent = PaymentIntent.State
+#: (units, what they cost) for each line, in the order in which their stock is taken.
+Goods = Mapping[LineItem, tuple[int, Decimal]]
+#: Orders that have money to give back.
+REFUNDABLE = (State.PAID, State.FULFILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The refund is written down, and the units are where they belong. The money follows."""
+
+    refund: Refund
+
+
+@dataclass(frozen=True, slots=True)
+class NotRefunded:
+    """Nothing changed, because of this."""
+
+    reason: str
+
+
+class _NotRefundedError(Exception):
+    """The message is the reason."""
+
+
+def refund_in_full(
+    *, order: Order, actor: str, reason: str, restock: bool | None = None
+) -> Started | NotRefunded:
+    """Give back all that is left of what was paid.
+
+    Args:
+        restock: whether units go back on the shelf; None: those that were not shipped. Units that were
+            neither shipped nor restocked are written off.
+    """
+    with transaction.atomic():
+        order = hold_still(order.pk)
+        if order.state not in REFUNDABLE:
+            return NotRefunded("Only paid and shipped orders can be refunded.")
+        if restock is None:
+            restock = order.state == State.PAID
+        intent = _captured(order)
+        amount = refund_sums.left_of(intent)
+        if not amount:
+            return NotRefunded("Nothing was paid for it: cancel it instead.")
+        goods, delivery = _all_that_is_left(order, amount)
+        refund = _write(
+            order,
+            intent,
+            amount=amount,
+            goods=goods,
+            delivery=delivery,
+            restock=restock,
+            actor=actor,
+            reason=reason,
+        )
+        return Started(refund)
+
+
+def refund_part(
+    *,
+    order: Order,
+    units: Mapping[int, int],
+    actor: str,
+    reason: str,
+    delivery: bool = False,
+    extra: Decimal = Decimal(0),
+    restock: bool = False,
+) -> Started | NotRefunded:
+    """Give back what some units cost, what delivery cost, and an amount besides.
+
+    Args:
+        units: units by the primary key of their line item.
+        delivery: whether what is left of the price of delivery is part of it.
+        extra: an amount besides, in the order's currency.
+        restock: whether the units go back on the shelf: those of an order that was not shipped to where they
+            were reserved, and it goes out without them; others into the main pool.
+    """
+    try:
+        with transaction.atomic():
+            order = hold_still(order.pk)
+            if order.state not in REFUNDABLE:
+                raise _NotRefundedError("Only paid and shipped orders can be refunded.")
+            intent = _captured(order)
+            goods = _costs(order, {pk: count for pk, count in units.items() if count})
+            for_delivery = refund_sums.delivery_left(order) if delivery else Decimal(0)
+            amount = sum((cost for _, cost in goods.values()), for_delivery + extra)
+            left = refund_sums.left_of(intent)
+            if extra < 0 or amount <= 0:
+                raise _NotRefundedError("Choose units, delivery or an amount to give back.")
+            if amount > left:
+                raise _NotRefundedError(
+                    f"That would be {money(amount, order.currency)}, and at most "
+                    f"{money(left, order.currency)} can be given back."
+                )
+            return Started(
+                _write(
+                    order,
+                    intent,
+                    amount=amount,
+                    goods=goods,
+                    delivery=for_delivery,
+                    restock=restock,
+                    actor=actor,
+                    reason=reason,
+                )
+            )
+    except _NotRefundedError as refusal:
+        return NotRefunded(str(refusal))
+
+
+def give_back_rest(intent: PaymentIntent, *, order: Order, reason: str, actor: str = "") -> bool:
+    """Write down that all that is left of a captured payment goes back; False when it was done before.
+
+    The order's row is held. The order and its units are the caller's business: it is closed, or was never paid.
+    """
+    amount = refund_sums.left_of(intent)
+    # Cancelling: somebody wanted to let go of it, and the provider says that it was captured.
+    captured = PaymentIntent.objects.filter(
+        pk=intent.pk, state__in=[Intent.CAPTURED, Intent.CANCELLING]
+    )
+    to = Intent.REFUNDING if amount else Intent.REFUNDED
+    if not captured.update(state=to, updated_at=Now()):
+        return False
+    if amount:
+        goods, delivery = _all_that_is_left(order, amount) if order.paid_at else ({}, Decimal(0))
+        refund = _create(
+            order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason
+        )
+        _add_lines(refund, goods, restocked=set(goods))
+    return True
+
+
+def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
+    """Try a refund that the provider refused once more, as another one: it knows the first by its key."""
+    with transaction.atomic():
+        order = hold_still(refund.order_id)
+        if refund.amount > refund_sums.left_of(refund.intent):
+            return NotRefunded("There is not that much left to give back.")
+        refused = Refund.objects.filter(pk=refund.pk, state=Refund.State.REFUSED)
+        if not refused.update(state=Refund.State.REPLACED, updated_at=Now()):
+            return NotRefunded("Only a refund that the provider refused can be tried again.")
+        another = _create(
+            order,
+            refund.intent,
+            amount=refund.amount,
+            delivery=refund.shipping,
+            actor=actor,
+            reason=refund.reason,
+        )
+        refund.lines.update(refund=another)
+        order.returns.filter(refund=refund).update(refund=another)
+        if _close_when_empty(order, another.intent):
+            restock = order.state == State.PAID
+            _let_go_of_the_rest(order, restock=restock, reason=refund.reason)
+        record(
+            order=order,
+            kind="refund_repeated",
+            message=f"A refund of {shown(another)} is tried again.",
+            actor=actor,
+            is_internal=True,
+        )
+        return Started(another)
+
+
+def _captured(order: Order) -> PaymentIntent:
+    intent = order.payment_intents.filter(state=Intent.CAPTURED).first()
+    if intent is None:
+        raise BrokenOrder(f"Order {order.reference} has no captured payment to give back.")
+    return intent
+
+
+def _costs(order: Order, units: Mapping[int, int]) -> Goods:
+    items = {item.pk: item for item in order.line_items.order_by("sku")}
+    if not units.keys() <= items.keys():
+        raise _NotRefundedError("These are not lines of this order.")
+    goods: dict[LineItem, tuple[int, Decimal]] = {}
+    for pk, item in items.items():
+        if pk not in units:
+            continue
+        left = item.quantity - refund_sums.refunded_units(item)
+        if not 0 < units[pk] <= left:
+            raise _NotRefundedError(f"{item.name}: at most {left} can be refunded.")
+        goods[item] = (units[pk], refund_sums.cost_of(item, units[pk], order=order))
+    return goods
+
+
+def _write(
+    order: Order,
+    intent: PaymentIntent,
+    *,
+    amount: Decimal,
+    goods: Goods,
+    delivery: Decimal,
+    restock: bool,
+    actor: str,
+    reason: str,
+) -> Refund:
+    """The refund, its lines, and what becomes of the order and its units; the order's row is held."""
+    refund = _create(order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason)
+    is_closed = _close_when_empty(order, intent)
+    restocked = _restock(order, goods, actor=actor, reason=reason) if restock else set()
+    if is_closed:
+        _let_go_of_the_rest(order, restock=restock, reason=reason)
+    _add_lines(refund, goods, restocked=restocked)
+    message = f"A refund of {shown(refund)} was started: {reason}."
+    record(order=order, kind="refund_started", message=message, actor=actor)
+    return refund
+
+
+def _create(
+    order: Order,
+    intent: PaymentIntent,
+    *,
+    amount: Decimal,
+    delivery: Decimal,
+    actor: str,
+    reason: str,
+) -> Refund:
+    return Refund.objects.create(
+        order=order,
+        intent=intent,
+        amount=amount,
+        shipping=delivery,
+        currency=intent.currency,
+        reason=reason[:150],
+        actor=actor,
+    )
+
+
+def _add_lines(refund: Refund, goods: Goods, *, restocked: set[LineItem]) -> None:
+    for item, (units, cost) in goods.items():
+        refund.lines.create(
+            line_item=item, quantity=units, amount=cost, is_restocked=item in restocked
+        )
+
+
+def _all_that_is_left(order: Order, amount: Decimal) -> tuple[Goods, Decimal]:
+    """What `amount`, all that is left, is for: units first, then delivery.
+
+    Less than they cost when an amount besides was given back before.
+    """
+    goods: dict[LineItem, tuple[int, Decimal]] = {}
+    for item, units in refund_sums.unrefunded(order).items():
+        cost = min(amount, refund_sums.cost_of(item, units, order=order))
+        goods[item] = (units, cost)
+        amount -= cost
+    return goods, min(amount, refund_sums.delivery_left(order))
+
+
+def _close_when_empty(order: Order, intent: PaymentIntent) -> bool:
+    """Paid or shipped to refunded, when all that was captured is back or on its way."""
+    if refund_sums.left_of(intent) > 0:
+        return False
+    PaymentIntent.objects.filter(pk=intent.pk, state=Intent.CAPTURED).update(
+        state=Intent.REFUNDING, updated_at=Now()
+    )
+    return change(order=order, states=list(REFUNDABLE), to=State.REFUNDED, closed_at=Now())
+
+
+def _restock(
+    order: Order,
+    goods: Goods,
+    *,
+    actor: str,
+    reason: str,
+) -> set[LineItem]:
+    """Put units back on the shelf, those that did not come back before; return the lines they are of."""
+    back = {
+        item: min(units, item.quantity - item.released - item.returned)
+        for item, (units, _) in goods.items()
+    }
+    back = {item: units for item, units in back.items() if units}
+    if order.state == State.FULFILLED:
+        for item, units in back.items():
+            LineItem.objects.filter(pk=item.pk).update(returned=F("returned") + units)
+            about = f"order {order.reference}: {reason}"
+            stock.receive(sku=item.sku, quantity=units, reason=about, actor=actor)
+        return set(back)
+    wanted = {item.reservation_id: units for item, units in back.items()}
+    if back and not reservations.release_units(units=wanted, reason=reason):
+        raise BrokenOrder(f"Order {order.reference} does not have the units that come back.")
+    for item, units in back.items():
+        LineItem.objects.filter(pk=item.pk).update(released=F("released") + units)
+    return set(back)
+
+
+def _let_go_of_the_rest(order: Order, *, restock: bool, reason: str) -> None:
+    """No unit stays promised to an order that is refunded: it goes back, or it is written off."""
+    ids = list(order.line_items.values_list("reservation_id", flat=True))
+    if restock:
+        reservations.release(reservation_ids=ids, reason=reason)
+    else:
+        reservations.consume(reservation_ids=ids)
