@@ -226,6 +226,7 @@ _BEAT = {
     "flashsale.tasks.publish_load_level": 1,
     "inventory.tasks.expire_holds": 1,
     "shop.tasks.expire_orders": 2,
+    "shop.tasks.remind_of_endings": 10,
     "shop.tasks.settle_payments": 5,
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,

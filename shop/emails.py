@@ -19,6 +19,10 @@ MAILS = {
     "cancelled": "order_cancelled",
     "refunded": "order_refunded",
     "payment_returned": "late_payment_returned",
+    "return_requested": "return_requested",
+    "return_approved": "return_approved",
+    "return_refused": "return_refused",
+    "return_received": "return_received",
 }
 _SALT = "holdfast.order-link"
 

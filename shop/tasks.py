@@ -6,7 +6,7 @@ Importing `mails` and `payment_events` here makes their tasks known to the worke
 from celery import shared_task
 from django.conf import settings
 
-from shop import mails, orders, payment_events, payments
+from shop import mails, order_endings, orders, payment_events, payments
 from shop.api import idempotency
 from shop.gateways import demo
 from shop.mails import send_mail
@@ -18,6 +18,7 @@ __all__ = [
     "forget_answers",
     "process_event",
     "process_payment_events",
+    "remind_of_endings",
     "send_due_mails",
     "send_mail",
     "settle_payments",
@@ -28,6 +29,12 @@ __all__ = [
 def expire_orders() -> int:
     """Close orders whose units are gone. An order changes state once, whoever comes first."""
     return orders.expire_due()
+
+
+@shared_task
+def remind_of_endings() -> int:
+    """Write to shoppers whose time to pay is nearly over: once an order, by the mail's key."""
+    return order_endings.remind()
 
 
 @shared_task

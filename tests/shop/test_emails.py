@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from shop import emails, mails, orders, payments
 from shop.models import Order, OutgoingMail
-from tests.shop.ordering import demo, make_order
+from tests.shop.ordering import captured_order, demo, make_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,10 +35,17 @@ def test_every_step_that_a_shopper_should_know_has_its_mail() -> None:
 
 
 #: What templates need that is written down with their mail.
-CONTEXTS: dict[str, dict[str, Any]] = {}
+LINES = [{"quantity": 2, "name": "Lamp"}]
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "order_refunded": {"amount": "12.50", "currency": "EUR"},
+    "return_requested": {"return_lines": LINES},
+    "return_approved": {"return_lines": LINES, "return_address": "1 Sample Street, Berlin"},
+    "return_refused": {"return_lines": LINES, "answer": "it is worn"},
+    "return_received": {"return_lines": LINES, "amount": "12.50", "currency": "EUR"},
+}
 
 
-@pytest.mark.parametrize("name", sorted(set(emails.MAILS.values())))
+@pytest.mark.parametrize("name", sorted({*emails.MAILS.values(), "order_ending"}))
 def test_a_mail_is_written_in_text_and_html(name: str) -> None:
     order = make_order()
     written = mails.write(
@@ -55,6 +62,35 @@ def test_a_mail_is_written_in_text_and_html(name: str) -> None:
     assert kind == "text/html"
     assert order.get_absolute_url() in str(html)
     assert order.line_items.get().name in str(html)
+    for said in (*CONTEXTS.get(name, {}).values(),):
+        if isinstance(said, str) and said != "EUR":
+            assert said in str(message.body)
+            assert said in str(html)
+
+
+def test_a_mail_about_a_parcel_says_how_to_follow_it() -> None:
+    order = captured_order()
+    assert orders.fulfil(
+        order=order,
+        actor="staff@example.com",
+        carrier="Example Post",
+        tracking_number="EX 123",
+        tracking_url="https://post.example/EX123",
+    )
+    message = mails.render(OutgoingMail.objects.get(template="order_shipped"))
+    ((html, _),) = message.alternatives
+    for part in ("Example Post", "EX 123", "https://post.example/EX123"):
+        assert part in str(message.body)
+        assert part in str(html)
+
+
+def test_what_a_shopper_typed_is_not_markup_in_a_mail() -> None:
+    order = captured_order()
+    Order.objects.filter(pk=order.pk).update(recipient="<b>Ada</b> & Co")
+    message = mails.render(OutgoingMail.objects.get(template="order_paid"))
+    ((html, _),) = message.alternatives
+    assert "<b>Ada</b> & Co" in str(message.body)
+    assert "&lt;b&gt;Ada&lt;/b&gt; &amp; Co" in str(html)
 
 
 def test_a_guests_mail_has_a_link_that_opens_the_order() -> None:
