@@ -470,6 +470,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
     },
 }

@@ -30,3 +30,8 @@ def seller() -> str:
     """Who sells here, line by line: name, address and tax number."""
     lines = [settings.SHOP_NAME, *settings.SHOP_ADDRESS.splitlines(), settings.SHOP_TAX_ID]
     return "\n".join(line.strip() for line in lines if line.strip())
+
+
+def of(order: Order) -> Invoice | None:
+    """An order's invoice, if it was paid."""
+    return Invoice.objects.filter(order=order).first()

@@ -11,6 +11,7 @@ or shipped.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import F
@@ -90,10 +91,12 @@ def refund_part(
     delivery: bool = False,
     extra: Decimal = Decimal(0),
     restock: bool = False,
+    key: UUID | None = None,
 ) -> Started | NotRefunded:
     """Give back what some units cost, what delivery cost, and an amount besides.
 
     Args:
+        key: the attempt; it becomes the refund's id, so a form that is sent twice is one refund.
         units: units by the primary key of their line item.
         delivery: whether what is left of the price of delivery is part of it.
         extra: an amount besides, in the order's currency.
@@ -103,6 +106,9 @@ def refund_part(
     try:
         with transaction.atomic():
             order = hold_still(order.pk)
+            known = order.refunds.filter(pk=key).first() if key else None
+            if known is not None:
+                return Started(known)
             if order.state not in REFUNDABLE:
                 raise _NotRefundedError("Only paid and shipped orders can be refunded.")
             intent = _captured(order)
@@ -127,6 +133,7 @@ def refund_part(
                     restock=restock,
                     actor=actor,
                     reason=reason,
+                    key=key,
                 )
             )
     except _NotRefundedError as refusal:
@@ -219,9 +226,12 @@ def _write(
     restock: bool,
     actor: str,
     reason: str,
+    key: UUID | None = None,
 ) -> Refund:
     """The refund, its lines, and what becomes of the order and its units; the order's row is held."""
-    refund = _create(order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason)
+    refund = _create(
+        order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason, key=key
+    )
     is_closed = _close_when_empty(order, intent)
     restocked = _restock(order, goods, actor=actor, reason=reason) if restock else set()
     if is_closed:
@@ -240,8 +250,10 @@ def _create(
     delivery: Decimal,
     actor: str,
     reason: str,
+    key: UUID | None = None,
 ) -> Refund:
     return Refund.objects.create(
+        id=key or uuid4(),
         order=order,
         intent=intent,
         amount=amount,

@@ -59,6 +59,11 @@ def open_return(order: Order) -> Return | None:
     return order.returns.filter(state__in=OPEN).first()
 
 
+def may_ask(order: Order, *, now: datetime) -> bool:
+    """Whether there is something that the shopper may ask to send back."""
+    return is_in_time(order, now=now) and open_return(order) is None and bool(returnable(order))
+
+
 def ask(
     *, order: Order, units: Mapping[int, int], reason: str, actor: str, now: datetime
 ) -> Done | NotDone:

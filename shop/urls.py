@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.views import account, carts, catalogue, checkout, orders
+from shop.views import account, carts, catalogue, checkout, orders, papers, returns
 
 app_name = "shop"
 
@@ -25,4 +25,6 @@ urlpatterns = [
     path("account/details/", account.details, name="details"),
     *checkout.urlpatterns,
     *orders.urlpatterns,
+    *papers.urlpatterns,
+    *returns.urlpatterns,
 ]

@@ -1,85 +1,91 @@
-"""Orders: looked up here, and changed by actions alone. Each says who did it on the order's timeline."""
+"""Orders: looked up here, and changed by steps on their page, or by actions on many. Each says who did it, and why."""
 
 from collections.abc import Callable
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 
-from shop import orders
-from shop.models import LineItem, Order, OrderEvent, PaymentIntent, User
+from shop import documents, orders, refund_sums, returns
+from shop.admin import order_steps
+from shop.admin.order_forms import TOLD
+from shop.admin.order_inlines import (
+    LineItemInline,
+    OrderEventInline,
+    PaymentIntentInline,
+    RefundInline,
+    ReturnInline,
+)
+from shop.admin.order_steps import STEPS
+from shop.models import Order, PaymentIntent, Refund, Return, User
 from shop.templatetags.shop import money
+from shop.views.papers import paper
+
+#: Papers of an order that was paid, by the last part of their address.
+PAPERS = {"invoice": "Invoice", "packing-slip": "Packing slip"}
 
 #: What an action does with one order: whether it did it.
 Act = Callable[[Order, str, str], bool]
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        max_length=150, help_text="The shopper reads it on the order's timeline."
-    )
+    reason = forms.CharField(max_length=150, help_text=TOLD)
 
 
-class ReadOnlyInline(admin.TabularInline):
-    extra = 0
-    can_delete = False
+class OpenWorkFilter(admin.SimpleListFilter):
+    title = "what waits"
+    parameter_name = "waits"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("ship", "To be shipped"),
+            ("return", "A return to be decided or received"),
+            ("refund", "A refund that was refused"),
+        ]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class LineItemInline(ReadOnlyInline):
-    model = LineItem
-    fields = readonly_fields = ("sku", "name", "quantity", "unit_price", "units")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[LineItem]:
-        return super().get_queryset(request).select_related("reservation")
-
-    @admin.display(description="units")
-    def units(self, item: LineItem) -> str:
-        return item.reservation.get_state_display()
-
-
-class PaymentIntentInline(ReadOnlyInline):
-    model = PaymentIntent
-    fields = readonly_fields = (
-        "created_at",
-        "gateway",
-        "reference",
-        "amount",
-        "currency",
-        "state",
-        "decline_reason",
-    )
-    show_change_link = True
-
-
-class OrderEventInline(ReadOnlyInline):
-    model = OrderEvent
-    fields = readonly_fields = ("created_at", "message", "actor")
-    verbose_name_plural = "timeline"
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        conditions = {
+            "ship": Q(state=Order.State.PAID),
+            "return": Exists(Return.objects.filter(order=OuterRef("pk"), state__in=returns.OPEN)),
+            "refund": Exists(
+                Refund.objects.filter(order=OuterRef("pk"), state=Refund.State.REFUSED)
+            ),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
 
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
+    change_form_template = "admin/shop/order/change_form.html"
     list_display = ["reference", "state", "email", "total_shown", "placed_at", "paid_at"]
-    list_filter = ["state", "placed_at"]
-    search_fields = ["reference", "email", "recipient", "line_items__sku"]
+    list_filter = ["state", OpenWorkFilter, "placed_at", "fulfilled_at", "country"]
+    search_fields = ["reference", "email", "recipient", "tracking_number", "line_items__sku"]
+    search_help_text = "A reference, a person, an email address, a tracking number or a SKU."
     date_hierarchy = "placed_at"
-    inlines = [LineItemInline, PaymentIntentInline, OrderEventInline]
+    inlines = [
+        LineItemInline,
+        PaymentIntentInline,
+        RefundInline,
+        ReturnInline,
+        OrderEventInline,
+    ]
     actions = ["fulfil", "cancel", "refund"]
     fieldsets = [
-        (None, {"fields": ["reference", "state", "email", "user"]}),
-        ("Money", {"fields": ["subtotal", "shipping", "total", "currency"]}),
+        (None, {"fields": ["reference", "state", "email", "user", "note"]}),
+        ("Money", {"fields": [
+            "subtotal", "discount", "discount_code", "shipping", "tax", "tax_name",
+            "tax_is_included", "total", "currency",
+        ]}),
         ("Where it goes", {"fields": [
             "recipient", "street", "street2", "postcode", "city", "country",
+            "shipping_method", "carrier", "tracking_number", "tracking_url",
         ]}),
         ("Times", {"fields": ["placed_at", "expires_at", "paid_at", "fulfilled_at", "closed_at"]}),
     ]  # fmt: skip
@@ -88,7 +94,7 @@ class OrderAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        """Nothing is typed over: the list's actions are how an order changes."""
+        """Nothing is typed over: steps and actions are how an order changes."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
@@ -96,6 +102,78 @@ class OrderAdmin(admin.ModelAdmin):
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("shop.refund_order")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/<slug:name>/step/", view(self.step_view), name="shop_order_step"),
+            path("<uuid:pk>/<slug:name>.pdf", view(self.paper_view), name="shop_order_paper"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        order = kwargs.get("obj")
+        if order is not None:
+            context["steps"] = [
+                {
+                    "label": step.label,
+                    "url": reverse("admin:shop_order_step", args=[order.pk, name]),
+                }
+                for name, step in STEPS.items()
+                if request.user.has_perm(step.permission) and step.is_open(order)
+            ]
+            context["papers"] = [
+                {"label": label, "url": reverse("admin:shop_order_paper", args=[order.pk, name])}
+                for name, label in PAPERS.items()
+                if order.paid_at is not None
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def step_view(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+        """Ask (GET), then do it (POST): on the timeline and in the admin's history with who and why."""
+        order = self.get_object(request, str(pk))
+        step = STEPS.get(name)
+        if order is None or step is None:
+            raise Http404
+        if not request.user.has_perm(step.permission):
+            raise PermissionDenied
+        form = step.form(request.POST if request.method == "POST" else None, order=order)
+        back = HttpResponseRedirect(reverse("admin:shop_order_change", args=[pk]))
+        if request.method == "POST" and form.is_valid():
+            refusal = step.run(form, cast("User", request.user).email)
+            if not refusal:
+                why = form.cleaned_data.get("reason") or form.cleaned_data.get("answer") or ""
+                self.log_change(request, order, f"{step.done}. {why}".strip())
+                self.message_user(request, f"{step.done}: {order.reference}.", messages.SUCCESS)
+                return back
+            form.add_error(None, refusal)
+        elif not step.is_open(order):
+            self.message_user(request, order_steps.STALE, messages.WARNING)
+            return back
+        intent = order.payment_intents.filter(state=PaymentIntent.State.CAPTURED).first()
+        context = self.admin_site.each_context(request) | {
+            "title": f"{step.label}: {order.reference}",
+            "opts": self.opts,
+            "order": order,
+            "step": step,
+            "form": form,
+            "left": refund_sums.left_of(intent) if intent and "refund" in name else None,
+            "parcel": returns.open_return(order) if "return" in name else None,
+            "back_url": back.url,
+        }
+        return TemplateResponse(request, "admin/shop/order/step.html", context)
+
+    def paper_view(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+        order = self.get_object(request, str(pk))
+        if order is None or name not in PAPERS:
+            raise Http404
+        if not self.has_view_permission(request, order):
+            raise PermissionDenied
+        is_invoice = name == "invoice"
+        document = documents.invoice_of(order) if is_invoice else documents.packing_slip_of(order)
+        return paper(document)
 
     @admin.display(description="total", ordering="total")
     def total_shown(self, order: Order) -> str:

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from shop import emails, gateways, orders, payments
+from shop import emails, gateways, invoices, orders, payments, returns
 from shop.checkout_forms import PayForm
-from shop.models import Order, PaymentIntent
+from shop.models import Order, PaymentIntent, Refund
 from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
 
 #: Where the session keeps the orders that a guest placed or opened from a mail.
@@ -46,14 +46,14 @@ def remember(request: HttpRequest, order: Order) -> None:
 def order(request: HttpRequest, reference: str) -> HttpResponse:
     if "access" in request.GET:
         return _open_from_mail(request, reference)
-    return _show(request, _own(request, reference))
+    return _show(request, own_order(request, reference))
 
 
 @never_cache
 @limited("pay", *PAY_LIMITS)
 @require_POST
 def pay(request: HttpRequest, reference: str) -> HttpResponse:
-    found = _own(request, reference)
+    found = own_order(request, reference)
     form = PayForm(request.POST)
     if not form.is_valid():
         return _show(request, found, form=form)
@@ -66,7 +66,7 @@ def pay(request: HttpRequest, reference: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, reference: str) -> HttpResponse:
-    found = _own(request, reference)
+    found = own_order(request, reference)
     if found.state != Order.State.PENDING:
         messages.info(request, "Only an order that waits for its payment can be cancelled here.")
         return _see(found)
@@ -93,7 +93,7 @@ def _open_from_mail(request: HttpRequest, reference: str) -> HttpResponse:
     return _see(found)
 
 
-def _own(request: HttpRequest, reference: str) -> Order:
+def own_order(request: HttpRequest, reference: str) -> Order:
     """The shopper's own order, or a guest's that this session knows. Others do not exist."""
     found = Order.objects.filter(reference=reference).first()
     if found is not None:
@@ -120,6 +120,10 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
         "order": found,
         "line_items": list(items.prefetch_related("variant__product__images")),
         "events": list(found.events.filter(is_internal=False)),
+        "invoice": invoices.of(found),
+        "refunds": list(found.refunds.filter(state__in=Refund.GIVING).order_by("created_at")),
+        "returned_parcels": list(found.returns.prefetch_related("lines__line_item")),
+        "can_return": returns.may_ask(found, now=timezone.now()),
         "payment": payment,
         "can_pay": can_pay,
         "pay_form": (form or PayForm()) if can_pay else None,

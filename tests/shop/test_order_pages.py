@@ -1,0 +1,158 @@
+"""What an order's page shows after the payment: parcel, papers, money back, and things sent back."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from shop import orders, refunds, returns
+from shop.models import Order, Refund, Return
+from tests.factories import make_user
+from tests.shop.ordering import captured_order, make_order, signed_in
+
+pytestmark = pytest.mark.django_db
+STAFF = "staff@example.com"
+
+
+def owner_of(order: Order) -> Client:
+    assert order.user is not None
+    return signed_in(order.user)
+
+
+def page(client: Client, order: Order) -> str:
+    answer = client.get(order.get_absolute_url())
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def shipped_order() -> Order:
+    order = captured_order(units=5, quantity=3)
+    assert orders.fulfil(
+        order=order,
+        actor=STAFF,
+        carrier="Example Post",
+        tracking_number="EX 1",
+        tracking_url="https://post.example/EX1",
+    )
+    order.refresh_from_db()
+    return order
+
+
+def test_a_parcel_can_be_followed() -> None:
+    order = shipped_order()
+    body = page(owner_of(order), order)
+    assert "Example Post" in body
+    assert 'href="https://post.example/EX1"' in body
+
+
+def test_notes_for_staff_are_not_shown() -> None:
+    order = captured_order()
+    orders.note(order=order, text="A difficult person", actor=STAFF, is_internal=True)
+    orders.note(order=order, text="We pack it tomorrow", actor=STAFF, is_internal=False)
+    body = page(owner_of(order), order)
+    assert "A difficult person" not in body
+    assert "We pack it tomorrow" in body
+
+
+def test_the_invoice_is_downloaded_by_its_owner_alone() -> None:
+    order = captured_order()
+    address = f"{order.get_absolute_url()}invoice.pdf"
+    client = owner_of(order)
+    assert address in page(client, order)
+    answer = client.get(address)
+    assert answer.content.startswith(b"%PDF-")
+    assert answer["Content-Disposition"] == f'inline; filename="invoice-{order.invoice.number}.pdf"'
+    for stranger in (Client(), signed_in(make_user())):
+        assert stranger.get(address).status_code == 404
+
+
+def test_an_unpaid_order_has_no_invoice_to_download() -> None:
+    order = make_order()
+    client = owner_of(order)
+    assert "invoice.pdf" not in page(client, order)
+    assert client.get(f"{order.get_absolute_url()}invoice.pdf").status_code == 404
+
+
+def test_money_back_is_shown_with_its_credit_note() -> None:
+    order = captured_order(units=5, quantity=3)
+    outcome = refunds.refund_part(
+        order=order, units={}, extra=Decimal("12.50"), actor=STAFF, reason="a scratch"
+    )
+    assert isinstance(outcome, refunds.Started)
+    client, pk = owner_of(order), outcome.refund.pk
+    address = f"{order.get_absolute_url()}credit-note/{pk}.pdf"
+    body = page(client, order)
+    assert "€12.50" in body
+    assert "It is on its way back to you." in body
+    assert address not in body
+    assert client.get(address).status_code == 404
+    Refund.objects.update(state="done", done_at=outcome.refund.created_at)
+    assert address in page(client, order)
+    assert client.get(address).content.startswith(b"%PDF-")
+    other = captured_order()
+    elsewhere = f"{other.get_absolute_url()}credit-note/{pk}.pdf"
+    assert owner_of(other).get(elsewhere).status_code == 404
+
+
+def test_a_shopper_asks_to_send_things_back() -> None:
+    order = shipped_order()
+    client, item = owner_of(order), order.line_items.get()
+    address = f"{order.get_absolute_url()}return/"
+    assert address in page(client, order)
+    assert "Units to send back, of 3" in client.get(address).content.decode()
+    answer = client.post(address, {f"units-{item.pk}": "2", "reason": "too bright"})
+    assert (answer.status_code, answer["Location"]) == (303, order.get_absolute_url())
+    parcel = Return.objects.get()
+    assert (parcel.state, parcel.lines.get().quantity) == ("requested", 2)
+    body = page(client, order)
+    assert "Asked for" in body
+    assert address not in body
+    again = client.post(address, {f"units-{item.pk}": "1", "reason": "more"})
+    assert again.status_code == 303
+    assert Return.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"units": "0", "reason": "test"}, "Choose at least one unit to send back."),
+        ({"units": "4", "reason": "test"}, "less than or equal to 3"),
+        ({"units": "-1", "reason": "test"}, "greater than or equal to 0"),
+        ({"units": "1", "reason": ""}, "This field is required."),
+        ({"units": "all", "reason": "test"}, "Enter a whole number."),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_explained(data: dict[str, str], said: str) -> None:
+    order = shipped_order()
+    name = f"units-{order.line_items.get().pk}"
+    answer = owner_of(order).post(
+        f"{order.get_absolute_url()}return/", {name: data["units"], "reason": data["reason"]}
+    )
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert Return.objects.count() == 0
+
+
+def test_what_was_not_shipped_is_not_sent_back() -> None:
+    order = captured_order()
+    client = owner_of(order)
+    address = f"{order.get_absolute_url()}return/"
+    assert address not in page(client, order)
+    assert client.get(address).status_code == 303
+
+
+def test_nobody_sends_anothers_order_back() -> None:
+    order = shipped_order()
+    address = f"{order.get_absolute_url()}return/"
+    for stranger in (Client(), signed_in(make_user())):
+        assert stranger.get(address).status_code == 404
+        assert stranger.post(address, {"reason": "test"}).status_code == 404
+
+
+def test_a_refused_return_says_why() -> None:
+    order = shipped_order()
+    asked = owner_of(order)
+    name = f"units-{order.line_items.get().pk}"
+    asked.post(f"{order.get_absolute_url()}return/", {name: "1", "reason": "test"})
+    returns.refuse(parcel=Return.objects.get(), actor=STAFF, answer="It is worn")
+    assert "It is worn" in page(asked, order)
