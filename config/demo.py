@@ -67,6 +67,7 @@ def open_shop(*, develop: bool) -> None:
                 supervisor.say("Sign in, with the password demo, as:")
                 for email in SIGN_INS:
                     supervisor.say(f"  {email}")
+                supervisor.say(f"Mails are read at {address}/mailbox/")
                 supervisor.start(crowd(address))
             supervisor.run()
         finally:

@@ -58,6 +58,7 @@ FAMILIES = {
     "api:order": Priority.CHECKOUT,
     "api:product": Priority.BROWSING,
     "shop:payment": Priority.CHECKOUT,
+    "shop:mailbox": Priority.BROWSING,
     "flashsale:": Priority.ESSENTIAL,
     "account_": Priority.ESSENTIAL,
     "mfa_": Priority.ALWAYS,

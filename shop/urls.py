@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.views import account, carts, catalogue, checkout, orders, papers, returns
+from shop.views import account, carts, catalogue, checkout, mailbox, orders, papers, returns
 
 app_name = "shop"
 
@@ -27,4 +27,5 @@ urlpatterns = [
     *orders.urlpatterns,
     *papers.urlpatterns,
     *returns.urlpatterns,
+    *mailbox.urlpatterns,
 ]
