@@ -1,4 +1,4 @@
-"""Promises of units: reserve, confirm, retake, release, consume, expire. Batches of promises are in `batches`.
+"""Promises of units: reserve, extend, confirm, retake, release, consume, expire. Batches of promises are in `batches`.
 
 Doctrine. A counter changes by one UPDATE that carries its condition; a row count of 0 is the refusal. Rows
 are taken in one order: reservations, holdings (scope, holder), stock (SKU, pool); hot stock rows come last. A held
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Now
 
 from inventory import holdings
 from inventory.allocation import allocate
@@ -215,14 +215,17 @@ def consume(*, reservation_ids: Iterable[UUID]) -> int:
 
 
 def extend(*, reservation_ids: Iterable[UUID], seconds: int) -> bool:
-    """Give live holds `seconds` from now, if that is later than what they have: all of them, or none."""
+    """Let live holds end `seconds` later, once in their life: all of them, or none and False."""
     with transaction.atomic():
+        # Two clicks wait for one another here; the second one finds `extended_at` set.
         rows = _locked(reservation_ids)
         dead = _ids_held_past_time(rows)
-        if not rows or any(row.state != State.HELD or row.pk in dead for row in rows):
+        if not rows or any(
+            row.state != State.HELD or row.pk in dead or row.extended_at is not None for row in rows
+        ):
             return False
         Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
-            expires_at=Greatest(F("expires_at"), Now() + timedelta(seconds=seconds))
+            expires_at=F("expires_at") + timedelta(seconds=seconds), extended_at=Now()
         )
         return True
 

@@ -131,8 +131,20 @@ def test_an_extension_moves_a_live_hold_s_end_and_revives_no_dead_one() -> None:
     let_time_pass(dead)
     before = Reservation.objects.get(pk=live).expires_at
     assert reservations.extend(reservation_ids=[live], seconds=600)
-    assert Reservation.objects.get(pk=live).expires_at > before
+    assert Reservation.objects.get(pk=live).expires_at - before == timedelta(seconds=600)
     assert not reservations.extend(reservation_ids=[dead], seconds=600)
+
+
+def test_a_hold_is_extended_once_and_of_several_all_or_none() -> None:
+    stock.receive(sku="MUG", quantity=3)
+    first, second = hold(), hold()
+    assert reservations.extend(reservation_ids=[first], seconds=60)
+    ends = dict(Reservation.objects.values_list("pk", "expires_at"))
+    assert not reservations.extend(reservation_ids=[first], seconds=60)
+    assert not reservations.extend(reservation_ids=[first, second], seconds=60)
+    assert dict(Reservation.objects.values_list("pk", "expires_at")) == ends
+    reservations.confirm(reservation_ids=[second])
+    assert not reservations.extend(reservation_ids=[second], seconds=60)
 
 
 def test_taking_again_after_expiry_needs_a_free_unit() -> None:

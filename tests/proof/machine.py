@@ -139,9 +139,10 @@ class SaleMachine(RuleBasedStateMachine):
     @rule(which=which)
     def extend(self, which: int) -> None:
         for purchase in self._one(which, "held"):
-            alive = state_of(purchase) is State.HELD
+            reservation = Reservation.objects.get(pk=purchase.pk)
+            may = state_of(purchase) is State.HELD and reservation.extended_at is None
             extended = reservations.extend(reservation_ids=[purchase.pk], seconds=600)
-            assert extended == alive, "a dead hold was extended, or a live one not"
+            assert extended == may, "a dead hold was extended, one twice, or a live one not"
 
     # Workers
 
