@@ -267,9 +267,14 @@ LINE_CHALLENGE = os.environ.get("LINE_CHALLENGE", "")
 
 #: Seconds that an order from a cart waits for its payment.
 ORDER_HOLD_SECONDS = env_int("ORDER_HOLD_SECONDS", 1800)
+#: Seconds more that a shopper gets who asks for them, once; 0: nobody does. Of a sale, its merchant says.
+ORDER_EXTENSION_SECONDS = env_int("ORDER_EXTENSION_SECONDS", 600)
+#: Where the terms of sale are, for the checkout to link to; '': there is no such page.
+TERMS_URL = os.environ.get("TERMS_URL", "")
 DEMO_GATEWAY_SECRET = os.environ.get("DEMO_GATEWAY_SECRET", "demo-gateway")
 #: Days after an order was shipped in which the shopper may ask to send things back.
 RETURN_DAYS = env_int("RETURN_DAYS", 30)
+#: Delivery, until the merchant defines a delivery method.
 SHIPPING_FLAT_RATE = "4.90"
 FREE_SHIPPING_FROM = "80.00"
 
@@ -333,6 +338,11 @@ GROUPS = {
         "shop.view_return*",
         "shop.view_outgoingmail",
         "shop.change_outgoingmail",
+        "shop.*_taxrate",
+        "shop.*_shippingmethod",
+        "shop.*_shippingrate",
+        "shop.*_discountcode",
+        "shop.view_discountuse",
         "inventory.view_*",
         "inventory.change_stock",
         "flashsale.*_sale",

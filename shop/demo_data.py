@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -23,14 +24,17 @@ from django.utils.text import slugify
 
 from inventory import stock
 from inventory.models import Stock
-from shop import accounts
+from shop import accounts, taxes
 from shop.models import (
     Address,
     Category,
+    DiscountCode,
     PriceRecord,
     Product,
     ProductImage,
     Review,
+    ShippingMethod,
+    ShippingRate,
     User,
     Variant,
 )
@@ -306,6 +310,45 @@ REVIEWS = (
     ("sill-planter", 2, 3, "Pretty, rather small", "Check the size before you plan a jungle."),
 )
 
+#: Delivery: fields of the method, and of each of its rates.
+METHODS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
+    (
+        {"name": "Standard", "min_days": 2, "max_days": 4},
+        (
+            {"price": Decimal("4.90"), "max_weight_grams": 20_000},
+            {
+                "price": Decimal("0.00"),
+                "max_weight_grams": 20_000,
+                "min_subtotal": Decimal("80.00"),
+            },
+            {"price": Decimal("24.90")},
+        ),
+    ),
+    (
+        {
+            "name": "Express",
+            "min_days": 1,
+            "max_days": 1,
+            "countries": ["DE", "AT", "NL", "BE", "LU", "FR", "DK", "PL", "CZ"],
+        },
+        (
+            {"price": Decimal("9.90"), "max_weight_grams": 5_000},
+            {"price": Decimal("14.90"), "max_weight_grams": 20_000},
+        ),
+    ),
+)
+
+#: Discount codes of the demo.
+CODES: dict[str, dict[str, Any]] = {
+    "HELLO10": {"kind": "percent", "value": Decimal("10.00"), "max_uses_per_customer": 1},
+    "TEN-OFF": {
+        "kind": "amount",
+        "value": Decimal("10.00"),
+        "min_subtotal": Decimal("60.00"),
+    },
+    "SHIPFREE": {"kind": "shipping", "includes_sale_items": True},
+}
+
 #: Email, name, group, and whether it may enter the back office.
 DEMO_ACCOUNTS = (
     ("shopper@example.com", "Robin Vale", None),
@@ -332,6 +375,7 @@ def seed() -> None:
         _seed_pictures(products)
         _seed_price_history(products)
         _seed_reviews(products)
+        _seed_selling()
         if settings.DEMO:
             _seed_accounts()
 
@@ -442,6 +486,20 @@ def _pictures_of(thing: Thing) -> Iterable[Path]:
         return (order.index(kind) if kind in order else len(order), path.stem)
 
     return sorted(files, key=rank)
+
+
+def _seed_selling() -> None:
+    """Delivery methods where there are none, tax rates of countries without, and the codes that are missing."""
+    taxes.load_table()
+    DiscountCode.objects.bulk_create(
+        (DiscountCode(code=code, **fields) for code, fields in CODES.items()),
+        ignore_conflicts=True,
+    )
+    if ShippingMethod.objects.exists():
+        return
+    for position, (fields, rates) in enumerate(METHODS):
+        method = ShippingMethod.objects.create(position=position, **fields)
+        ShippingRate.objects.bulk_create(ShippingRate(method=method, **rate) for rate in rates)
 
 
 def _seed_reviews(products: dict[str, Product]) -> None:

@@ -1,5 +1,5 @@
 """The back office, one module a subject."""
 
-from shop.admin import accounts, aftercare, catalogue, mails, orders, payments
+from shop.admin import accounts, aftercare, catalogue, mails, orders, payments, selling
 
-__all__ = ["accounts", "aftercare", "catalogue", "mails", "orders", "payments"]
+__all__ = ["accounts", "aftercare", "catalogue", "mails", "orders", "payments", "selling"]

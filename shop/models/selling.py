@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -42,6 +43,15 @@ class TaxRate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.country} {self.name} {self.percent} %"
+
+    def clean(self) -> None:
+        others = TaxRate.objects.filter(country=self.country).exclude(pk=self.pk)
+        if others.exclude(is_included=self.is_included).exists():
+            raise ValidationError(
+                {
+                    "is_included": "Prices contain all of a country's taxes or none: its other rates differ."
+                }
+            )
 
 
 class ShippingMethod(models.Model):
@@ -156,6 +166,19 @@ class DiscountCode(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.code = self.code.upper()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        errors = {}
+        if self.kind == self.Kind.FREE_SHIPPING and self.value:
+            errors["value"] = "Free delivery has no value: leave it at 0."
+        if self.kind != self.Kind.FREE_SHIPPING and self.value is not None and not self.value:
+            errors["value"] = "How much does it take off? Say more than 0."
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            errors["ends_at"] = "It would end before it starts."
+        if self.max_uses is not None and self.max_uses < self.uses:
+            errors["max_uses"] = f"It was used {self.uses} times already."
+        if errors:
+            raise ValidationError(errors)
 
 
 class DiscountUse(models.Model):

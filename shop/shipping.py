@@ -1,0 +1,95 @@
+"""Delivery: the ways in which an order can go to a country, and what each costs.
+
+A merchant's methods count as soon as there is one; until then the flat rate of the settings does. Limits are
+judged by the goods' price before any discount: a code never makes delivery dearer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+
+from shop.models import ShippingMethod, ShippingRate
+
+#: The id of the offer that the settings make; no method in the database has it.
+FLAT_ID = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A way to send one order. `free_from` is the price of goods from which it costs nothing, if there is one."""
+
+    id: int
+    name: str
+    price: Decimal
+    min_days: int | None = None
+    max_days: int | None = None
+    free_from: Decimal | None = None
+
+
+def offers(*, country: str, weight_grams: int, subtotal: Decimal) -> list[Offer]:
+    """What there is for a country, in the merchant's order; empty when nothing goes there.
+
+    Args:
+        country: an ISO 3166 code of two letters.
+        subtotal: the price of the goods.
+    """
+    methods = list(ShippingMethod.objects.prefetch_related("rates"))
+    if not methods:
+        return [_flat(subtotal)]
+    fitting = (
+        (method, _fitting(method, weight_grams))
+        for method in methods
+        if method.is_active and (not method.countries or country in _codes(method))
+    )
+    made = (_offer(method, rates, subtotal) for method, rates in fitting)
+    return [offer for offer in made if offer is not None]
+
+
+def pick(offered: Sequence[Offer], wanted: int | None) -> Offer | None:
+    """The one that is wanted, else the first; None when nothing is offered."""
+    chosen = (offer for offer in offered if offer.id == wanted)
+    return next(chosen, offered[0] if offered else None)
+
+
+def flat_rate(*, subtotal: Decimal) -> Decimal:
+    """`SHIPPING_FLAT_RATE`, or nothing from `FREE_SHIPPING_FROM` on."""
+    free = subtotal >= Decimal(settings.FREE_SHIPPING_FROM)
+    return Decimal("0.00") if free else Decimal(settings.SHIPPING_FLAT_RATE)
+
+
+def _flat(subtotal: Decimal) -> Offer:
+    return Offer(
+        id=FLAT_ID,
+        name="Standard",
+        price=flat_rate(subtotal=subtotal),
+        free_from=Decimal(settings.FREE_SHIPPING_FROM),
+    )
+
+
+def _codes(method: ShippingMethod) -> set[str]:
+    return {country.code for country in method.countries}
+
+
+def _fitting(method: ShippingMethod, weight_grams: int) -> list[ShippingRate]:
+    return [
+        rate
+        for rate in method.rates.all()
+        if rate.max_weight_grams is None or weight_grams <= rate.max_weight_grams
+    ]
+
+
+def _offer(method: ShippingMethod, rates: list[ShippingRate], subtotal: Decimal) -> Offer | None:
+    """The cheapest of the rates that count for this price of goods."""
+    prices = [rate.price for rate in rates if rate.min_subtotal <= subtotal]
+    if not prices:
+        return None
+    return Offer(
+        id=method.pk,
+        name=method.name,
+        price=min(prices),
+        min_days=method.min_days,
+        max_days=method.max_days,
+        free_from=min((rate.min_subtotal for rate in rates if not rate.price), default=None),
+    )
