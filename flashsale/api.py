@@ -37,6 +37,7 @@ from flashsale.showing import PurchaseView, show_purchase, show_unsettled
 from flashsale.standing import stand
 from shop.api.idempotency import idempotent
 from shop.api.orders import OrderSerializer, PlaceOrderSerializer, place_and_pay
+from shop.extensions import REASONS, NotExtended
 from shop.models import User
 from shop.problems import Problem
 from shop.ratelimits import Limit, enforce
@@ -214,6 +215,16 @@ class PurchaseDetail(ShopperView):
         return Response(_purchase_json(show_purchase(_own_purchase(purchase_id, self.shopper))))
 
 
+class ExtensionView(ShopperView):
+    @extend_schema(request=None, responses={200: PurchaseSerializer})
+    def post(self, request: Request, purchase_id: UUID) -> Response:
+        """Have the hold end later, once."""
+        outcome = purchases.extend(_own_purchase(purchase_id, self.shopper))
+        if isinstance(outcome, NotExtended):
+            raise Problem(status=409, code=outcome.value, detail=REASONS[outcome])
+        return Response(_purchase_json(show_purchase(_own_purchase(purchase_id, self.shopper))))
+
+
 class OrderView(ShopperView):
     limits = ORDER_LIMITS
 
@@ -234,6 +245,7 @@ class OrderView(ShopperView):
             user=User.objects.get(shopper_id=self.shopper),
             lines=[purchases.order_line(purchase)],
             data=request.data,
+            extension_seconds=purchase.sale.hold_extension_seconds,
             on_placed=lambda order: purchases.attach_order(purchase, order),
         )
         return Response(answer, status=201)
@@ -247,6 +259,7 @@ def _purchase_json(view: PurchaseView) -> dict[str, Any]:
         "hold_expires_at": view.hold_expires_at and view.hold_expires_at.isoformat(),
         "checkout_url": view.checkout_url,
         "order": view.order,
+        "can_extend": view.can_extend,
     }
 
 

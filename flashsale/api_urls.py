@@ -12,5 +12,10 @@ urlpatterns = [
     path("sales/<slug:slug>/admission/", api.AdmissionView.as_view(), name="sale-admission"),
     path("sales/<slug:slug>/purchases/", api.BuyView.as_view(), name="sale-purchases"),
     path("purchases/<uuid:purchase_id>/", api.PurchaseDetail.as_view(), name="purchase"),
+    path(
+        "purchases/<uuid:purchase_id>/extension/",
+        api.ExtensionView.as_view(),
+        name="purchase-extension",
+    ),
     path("purchases/<uuid:purchase_id>/order/", api.OrderView.as_view(), name="purchase-order"),
 ]

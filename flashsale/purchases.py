@@ -16,8 +16,9 @@ from flashsale.models import Purchase, Sale, SetAsideClaim
 from flashsale.sales import SaleInfo, describe
 from inventory import reservations
 from inventory.models import Reservation
-from shop import orders
+from shop import extensions, orders
 from shop.checkout import OrderLine
+from shop.extensions import Extended, NotExtended
 from shop.models import Order
 
 log = logging.getLogger(__name__)
@@ -165,6 +166,32 @@ def order_line(purchase: Purchase) -> OrderLine:
 def attach_order(purchase: Purchase, order: Order) -> None:
     """Remember the purchase's order, in the transaction that places it."""
     Purchase.objects.filter(pk=purchase.pk).update(order=order)
+
+
+def can_extend(purchase: Purchase) -> bool:
+    """Whether the shopper may still ask for more time to pay: once, if the merchant allows it."""
+    reservation = purchase.reservation
+    if reservation is None or reservation.extended_at is not None:
+        return False
+    return bool(_extension_seconds(purchase)) and state_of(purchase) in (State.HELD, State.ORDERED)
+
+
+def extend(purchase: Purchase) -> Extended | NotExtended:
+    """Hold it longer, once, by as much as the merchant allows."""
+    if purchase.order is not None:
+        return extensions.extend(order=purchase.order)
+    ids = [purchase.reservation_id] if purchase.reservation_id else []
+    outcome = extensions.extend_hold(reservation_ids=ids, seconds=_extension_seconds(purchase))
+    if isinstance(outcome, Extended):
+        extensions.follow_reservations(reservation_ids=ids)
+    return outcome
+
+
+def _extension_seconds(purchase: Purchase) -> int:
+    """What was promised: by the order where there is one, else by the sale."""
+    if purchase.order is not None:
+        return purchase.order.extension_seconds
+    return purchase.sale.hold_extension_seconds
 
 
 def release(purchase: Purchase) -> bool:

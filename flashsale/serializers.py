@@ -137,3 +137,4 @@ class PurchaseSerializer(serializers.Serializer[Any]):
     hold_expires_at = serializers.DateTimeField(allow_null=True)
     checkout_url = serializers.CharField(allow_null=True)
     order = serializers.CharField(allow_null=True)
+    can_extend = serializers.BooleanField()

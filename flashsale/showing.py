@@ -11,7 +11,14 @@ from django.urls import reverse
 
 from flashsale import price_history
 from flashsale.models import Purchase, Sale
-from flashsale.purchases import State, sale_id_of, sale_of_queued, state_of, was_set_aside
+from flashsale.purchases import (
+    State,
+    can_extend,
+    sale_id_of,
+    sale_of_queued,
+    state_of,
+    was_set_aside,
+)
 from flashsale.sales import Phase, SaleInfo, count_units, describe, phase
 from flashsale.standing import stand
 from shop.models import Product, ProductImage, Variant
@@ -74,6 +81,7 @@ class PurchaseView:
     checkout_url: str | None
     order: str | None
     url: str
+    can_extend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +204,7 @@ def show_purchase(purchase: Purchase) -> PurchaseView:
         else None,
         order=purchase.order.reference if purchase.order else None,
         url=purchase.get_absolute_url(),
+        can_extend=can_extend(purchase),
     )
 
 

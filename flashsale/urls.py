@@ -23,6 +23,7 @@ urlpatterns = [
     path(
         "purchases/<uuid:purchase_id>/release/", purchases.purchase_release, name="purchase-release"
     ),
+    path("purchases/<uuid:purchase_id>/extend/", purchases.purchase_extend, name="purchase-extend"),
     path(
         "purchases/<uuid:purchase_id>/checkout/",
         purchases.purchase_checkout,

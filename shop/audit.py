@@ -188,17 +188,44 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
         ),
         Check(
             name="order_totals_add_up",
-            question="Is every order's total its lines plus delivery?",
+            question="Is every order's total its lines, less the discount, plus delivery and tax?",
             sql="""
-                SELECT format('order %s: lines %s, subtotal %s, delivery %s, total %s', placed.reference,
-                    coalesce(lines.amount, 0), placed.subtotal, placed.shipping, placed.total) AS breach
+                SELECT format('order %s: lines %s, subtotal %s, discount %s of %s, delivery %s, '
+                    'tax %s of %s, total %s', placed.reference, coalesce(lines.amount, 0),
+                    placed.subtotal, coalesce(lines.discount, 0), placed.discount, placed.shipping,
+                    coalesce(lines.tax, 0), placed.tax, placed.total) AS breach
                 FROM shop_order placed
                 LEFT JOIN (
-                    SELECT order_id, sum(unit_price * quantity) AS amount
+                    SELECT order_id, sum(unit_price * quantity) AS amount, sum(discount) AS discount,
+                        sum(tax) AS tax, bool_or(discount > unit_price * quantity) AS is_below_zero
                     FROM shop_lineitem GROUP BY order_id
                 ) lines ON lines.order_id = placed.id
                 WHERE placed.subtotal <> coalesce(lines.amount, 0)
-                    OR placed.total <> placed.subtotal + placed.shipping
+                    OR placed.discount <> coalesce(lines.discount, 0)
+                    OR lines.is_below_zero
+                    -- What is not the goods' tax is that on delivery.
+                    OR placed.tax < coalesce(lines.tax, 0)
+                    OR (placed.shipping = 0 AND placed.tax <> coalesce(lines.tax, 0))
+                    OR placed.total <> placed.subtotal - placed.discount + placed.shipping
+                        + CASE WHEN placed.tax_is_included THEN 0 ELSE placed.tax END
+            """,
+        ),
+        Check(
+            name="discount_codes_count_their_orders",
+            question="Has every code as many uses as orders that have it and were not given up unpaid?",
+            sql="""
+                SELECT format('code %s: %s uses, %s orders', code.code, code.uses, count(used.id))
+                    AS breach
+                FROM shop_discountcode code
+                LEFT JOIN shop_discountuse used ON used.code_id = code.id AND NOT used.is_given_back
+                GROUP BY code.id HAVING code.uses <> count(used.id)
+                UNION ALL
+                SELECT format('order %s (%s) has code %s, given back: %s', placed.reference,
+                    placed.state, placed.discount_code, used.is_given_back)
+                FROM shop_discountuse used JOIN shop_order placed ON placed.id = used.order_id
+                WHERE used.is_given_back <> (
+                    placed.state IN ('expired', 'cancelled') AND placed.paid_at IS NULL
+                )
             """,
         ),
         Check(

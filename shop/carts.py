@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import F, Sum
@@ -86,25 +85,6 @@ class Contents:
     @property
     def subtotal(self) -> Decimal:
         return sum((line.total for line in self.lines), Decimal("0.00"))
-
-    @property
-    def shipping(self) -> Decimal:
-        return shipping_for(subtotal=self.subtotal) if self.lines else Decimal("0.00")
-
-    @property
-    def total(self) -> Decimal:
-        return self.subtotal + self.shipping
-
-    @property
-    def free_shipping_left(self) -> Decimal:
-        """What is missing for free shipping; 0 when it is free already."""
-        return max(Decimal(settings.FREE_SHIPPING_FROM) - self.subtotal, Decimal("0.00"))
-
-
-def shipping_for(*, subtotal: Decimal) -> Decimal:
-    """The flat rate, or nothing from `FREE_SHIPPING_FROM` on."""
-    free = subtotal >= Decimal(settings.FREE_SHIPPING_FROM)
-    return Decimal("0.00") if free else Decimal(settings.SHIPPING_FLAT_RATE)
 
 
 def find(*, request: HttpRequest) -> Cart | None:

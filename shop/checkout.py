@@ -1,8 +1,9 @@
 """Checkout: from lines and an address to a placed order whose units are held. Nothing is paid here.
 
 One attempt, one order: the attempt's key is unique, and the order's row is made before any unit is taken, so
-a second click waits for the first and gets its order. Prices come from the server alone. A line either
-brings a reservation that was made for it, at the price that was promised with it, or takes units here.
+a second click waits for the first and gets its order. Prices come from the server alone, and totals from
+`quotes`. A line either brings a reservation that was made for it, at the price that was promised with it, or
+takes units here.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,23 +21,46 @@ from django.utils import timezone
 from inventory import reservations
 from inventory.models import Reservation
 from inventory.reservations import Short, Shortage, Want
-from shop import carts, orders
-from shop.models import Cart, LineItem, Order, ProductImage, User, Variant
+from shop import carts, discounts, orders, quotes
+from shop.carts import Contents
+from shop.discounts import Buyer, CodeRefused
+from shop.models import Cart, LineItem, Order, User
+from shop.order_lines import OrderLine
+from shop.quotes import Quote
+from shop.shipping import Offer
 
 __all__ = [
     "AddressData",
     "CartChanged",
+    "CodeRefused",
     "HoldEnded",
+    "NotDelivered",
     "OrderLine",
     "Placed",
     "Short",
     "Shortage",
-    "Totals",
+    "TotalChanged",
+    "Wishes",
     "find",
     "lines_of",
+    "order_lines",
     "place_order",
-    "total_of",
+    "unpaid_with",
 ]
+
+
+#: What an order keeps of its quote, under the same names.
+QUOTED = (
+    "subtotal",
+    "discount",
+    "discount_code",
+    "shipping",
+    "shipping_method",
+    "tax",
+    "tax_name",
+    "tax_is_included",
+    "total",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +76,20 @@ class AddressData:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderLine:
-    """What is to be ordered, at the price that the server vouches for.
+class Wishes:
+    """What a shopper may say about an order besides where it goes.
 
-    `reservation`, when there is one, holds exactly these units and gives the order its time limit.
+    `delivery` is the id of an offer; None takes the first. `agreed_total` is what they saw and agreed to.
     """
 
-    variant: Variant
-    quantity: int
-    unit_price: Decimal
-    reservation: Reservation | None = None
-
-    @property
-    def name(self) -> str:
-        return self.variant.full_name
-
-    @property
-    def total(self) -> Decimal:
-        return self.unit_price * self.quantity
-
-    @property
-    def image(self) -> ProductImage | None:
-        return self.variant.image
+    delivery: int | None = None
+    discount_code: str = ""
+    note: str = ""
+    terms_accepted: bool = False
+    agreed_total: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    subtotal: Decimal
-    shipping: Decimal
-
-    @property
-    def total(self) -> Decimal:
-        return self.subtotal + self.shipping
+NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +112,54 @@ class CartChanged:
     """The cart is not what the shopper saw: another tab changed or ordered it. Nothing was placed."""
 
 
+@dataclass(frozen=True, slots=True)
+class NotDelivered:
+    """Nothing goes there, or not in the way that was wished; these would. Nothing was placed."""
+
+    offers: Sequence[Offer]
+
+
+@dataclass(frozen=True, slots=True)
+class TotalChanged:
+    """It costs something else than what the shopper agreed to. Nothing was placed."""
+
+    total: Decimal
+
+
+Refusal = Short | HoldEnded | CartChanged | NotDelivered | CodeRefused | TotalChanged
+
+
 class _NotPlacedError(Exception):
-    def __init__(self, outcome: Short | HoldEnded | CartChanged) -> None:
+    def __init__(self, outcome: Refusal) -> None:
         self.outcome = outcome
 
 
 def lines_of(cart: Cart | None) -> list[OrderLine]:
     """A cart's lines at today's prices."""
+    return order_lines(carts.contents(cart=cart))
+
+
+def order_lines(contents: Contents) -> list[OrderLine]:
     return [
         OrderLine(variant=line.variant, quantity=line.quantity, unit_price=line.unit_price)
-        for line in carts.contents(cart=cart).lines
+        for line in contents.lines
     ]
-
-
-def total_of(lines: Sequence[OrderLine]) -> Totals:
-    subtotal = sum((line.total for line in lines), Decimal("0.00"))
-    return Totals(subtotal=subtotal, shipping=carts.shipping_for(subtotal=subtotal))
 
 
 def find(*, key: UUID) -> Order | None:
     """The order that this attempt placed, if it did."""
     return Order.objects.filter(key=key).first()
+
+
+def unpaid_with(*, skus: Sequence[str], user: User | None, known: Sequence[str]) -> list[Order]:
+    """A shopper's own unpaid orders that hold some of these SKUs: what is short may be theirs already.
+
+    Args:
+        known: ids of the orders that a guest's session remembers.
+    """
+    own = Order.objects.filter(user=user) if user else Order.objects.filter(user=None, pk__in=known)
+    holding = own.filter(state=Order.State.PENDING, line_items__sku__in=skus).distinct()
+    return [order for order in holding if orders.is_alive(order)]
 
 
 def place_order(
@@ -136,10 +169,12 @@ def place_order(
     email: str,
     address: AddressData,
     lines: Sequence[OrderLine],
+    wishes: Wishes = NO_WISHES,
     currency: str = "",
     cart: Cart | None = None,
+    extension_seconds: int | None = None,
     on_placed: Callable[[Order], None] | None = None,
-) -> Placed | Short | HoldEnded | CartChanged:
+) -> Placed | Refusal:
     """Place an order: all its lines, or nothing.
 
     Args:
@@ -147,6 +182,8 @@ def place_order(
         currency: `settings.CURRENCY` when empty.
         cart: must still hold exactly `lines`, and is emptied of them in the same transaction: two tabs
             cannot both order it.
+        extension_seconds: how much longer the units may be held, once, for a shopper who asks;
+            `settings.ORDER_EXTENSION_SECONDS` when None.
         on_placed: called once with the new order, in its transaction; what it raises places nothing.
     """
     if not lines or len({line.variant.pk for line in lines}) != len(lines):
@@ -154,27 +191,47 @@ def place_order(
     known = find(key=key)
     if known is not None:
         return Placed(order=known, is_new=False)
+    quote = quotes.quote(
+        lines=lines,
+        country=address.country,
+        delivery=wishes.delivery,
+        code=wishes.discount_code,
+        buyer=Buyer(user=user, email=email),
+    )
+    refusal = _not_as_wished(quote, wishes)
+    if refusal is not None:
+        # The first of two clicks may have had the code's last use a moment ago.
+        known = find(key=key)
+        return refusal if known is None else Placed(order=known, is_new=False)
+    order = Order(
+        key=key,
+        user=user,
+        email=email,
+        currency=currency or settings.CURRENCY,
+        note=wishes.note,
+        terms_accepted_at=timezone.now() if wishes.terms_accepted else None,
+        expires_at=timezone.now() + timedelta(seconds=settings.ORDER_HOLD_SECONDS),
+        extension_seconds=settings.ORDER_EXTENSION_SECONDS
+        if extension_seconds is None
+        else extension_seconds,
+        **{name: getattr(quote, name) for name in QUOTED},
+        **asdict(address),
+    )
     try:
         with transaction.atomic():
-            order = _create(
-                key=key,
-                user=user,
-                email=email,
-                address=address,
-                totals=total_of(lines),
-                currency=currency or settings.CURRENCY,
-            )
+            order.save(force_insert=True)
             if cart is not None:
                 _take_from_cart(cart, lines)
-            _hold(order, lines)
+            _hold(order, quote)
+            _use_code(order, quote)
             orders.record(
                 order=order, kind="placed", message="Order placed. What you chose is held for you."
             )
             if on_placed is not None:
                 on_placed(order)
             return Placed(order=order, is_new=True)
-    except _NotPlacedError as refusal:
-        return refusal.outcome
+    except _NotPlacedError as refused:
+        return refused.outcome
     except IntegrityError:
         known = find(key=key)
         if known is None:
@@ -183,26 +240,14 @@ def place_order(
         return Placed(order=known, is_new=False)
 
 
-def _create(
-    *,
-    key: UUID,
-    user: User | None,
-    email: str,
-    address: AddressData,
-    totals: Totals,
-    currency: str,
-) -> Order:
-    return Order.objects.create(
-        key=key,
-        user=user,
-        email=email,
-        currency=currency,
-        subtotal=totals.subtotal,
-        shipping=totals.shipping,
-        total=totals.total,
-        expires_at=timezone.now() + timedelta(seconds=settings.ORDER_HOLD_SECONDS),
-        **asdict(address),
-    )
+def _not_as_wished(quote: Quote, wishes: Wishes) -> Refusal | None:
+    if quote.offer is None or wishes.delivery not in (None, quote.offer.id):
+        return NotDelivered(quote.offers)
+    if quote.refusal is not None:
+        return quote.refusal
+    if wishes.agreed_total not in (None, quote.total):
+        return TotalChanged(quote.total)
+    return None
 
 
 def _take_from_cart(cart: Cart, lines: Sequence[OrderLine]) -> None:
@@ -215,8 +260,9 @@ def _take_from_cart(cart: Cart, lines: Sequence[OrderLine]) -> None:
     cart.lines.filter(pk__in=[line.pk for line in there]).delete()
 
 
-def _hold(order: Order, lines: Sequence[OrderLine]) -> None:
+def _hold(order: Order, quote: Quote) -> None:
     """Give every line its reservation, and the order the time at which the first of them ends."""
+    lines = [quoted.line for quoted in quote.lines]
     by_variant = _reservations_brought(lines)
     wanting = [line for line in lines if line.reservation is None]
     if wanting:
@@ -233,18 +279,27 @@ def _hold(order: Order, lines: Sequence[OrderLine]) -> None:
     LineItem.objects.bulk_create(
         LineItem(
             order=order,
-            variant=line.variant,
-            reservation=by_variant[line.variant.pk],
-            sku=line.variant.sku,
-            name=line.name,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
+            variant=quoted.line.variant,
+            reservation=by_variant[quoted.line.variant.pk],
+            sku=quoted.line.variant.sku,
+            name=quoted.line.name,
+            quantity=quoted.line.quantity,
+            unit_price=quoted.line.unit_price,
+            discount=quoted.discount,
+            tax_percent=quoted.tax_percent,
+            tax=quoted.tax,
         )
-        for line in lines
+        for quoted in quote.lines
     )
     ends = Reservation.objects.filter(line_item__order=order).aggregate(first=Min("expires_at"))
     order.expires_at = ends["first"]
     order.save(update_fields=["expires_at"])
+
+
+def _use_code(order: Order, quote: Quote) -> None:
+    refused = discounts.use(applied=quote.applied, order=order) if quote.applied else None
+    if refused is not None:
+        raise _NotPlacedError(refused)
 
 
 def _reservations_brought(lines: Sequence[OrderLine]) -> dict[int, Reservation]:

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from inventory import reservations
 from inventory.models import Reservation
-from shop import invoices, refunds
+from shop import discounts, invoices, refunds
 from shop.models import LineItem, Order, PaymentIntent
 from shop.order_states import BrokenOrder, change, hold_still, record
 
@@ -134,6 +134,8 @@ def cancel(*, order: Order, actor: str, reason: str) -> bool:
         else:
             _stop_payments(order)
         reservations.release(reservation_ids=reservation_ids(order), reason=reason)
+        if seen == State.PENDING:
+            discounts.give_back(order=order)
         record(order=order, kind="cancelled", message=f"Cancelled: {reason}.", actor=actor)
         return True
 
@@ -167,6 +169,7 @@ def close_unpaid(*, order: Order, message: str, kind: str = "expired") -> bool:
         line_item__order=order, state=Reservation.State.HELD, expires_at__gt=Now()
     )
     reservations.release(reservation_ids=live.values_list("pk", flat=True), reason="order expired")
+    discounts.give_back(order=order)
     record(order=order, kind=kind, message=message)
     return True
 

@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory import reservations
-from shop import gateways, orders, refund_settling, refunds
+from shop import discounts, gateways, orders, refund_settling, refunds
 from shop.gateways import (
     AlreadyCaptured,
     Authorised,
@@ -232,8 +232,10 @@ def _confirm(intent: PaymentIntent) -> None:
             return
         may_retake = order.state in (Order.State.PENDING, Order.State.EXPIRED)
         if may_retake and reservations.retake(reservation_ids=ids):
-            orders.revive(order=order)
-            return
+            if discounts.take_again(order=order):
+                orders.revive(order=order)
+                return
+            reservations.release(reservation_ids=ids, reason="its discount code is used up")
         _move(intent, [State.CONFIRMED], State.CANCELLING)
         orders.record(
             order=order,

@@ -17,6 +17,7 @@ urlpatterns = [
     path("cart/add/", carts.add, name="cart-add"),
     path("cart/lines/<int:pk>/", carts.update, name="cart-update"),
     path("cart/lines/<int:pk>/remove/", carts.remove, name="cart-remove"),
+    path("cart/discount/", carts.discount, name="cart-discount"),
     path("account/", account.account, name="account"),
     path("account/addresses/", account.addresses, name="addresses"),
     path("account/addresses/new/", account.address_new, name="address-new"),

@@ -1,6 +1,7 @@
 """Pages of a purchase: the click on Buy, what became of it, letting go, and the way to the checkout."""
 
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 import redis
@@ -22,7 +23,8 @@ from flashsale.refusals import REFUSAL_STATUS, REFUSALS
 from flashsale.showing import show_purchase, show_unsettled, steps
 from flashsale.tasks import ring
 from flashsale.views.finding import sale_or_404, see
-from shop.views.checkout import checkout_page
+from shop.views.checkout import Hold, checkout_page
+from shop.views.orders import tell_of_extension
 
 #: Seconds between two looks of a page that works without JavaScript.
 QUEUED_REFRESH_SECONDS = 2
@@ -128,6 +130,9 @@ def purchase_detail(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
             "order_url": reverse("shop:order", args=[view.order]) if view.order else None,
             "hold_expires_at": view.hold_expires_at,
             "checkout_url": view.checkout_url,
+            "extend_url": reverse("flashsale:purchase-extend", args=[purchase_id])
+            if view.can_extend
+            else None,
             "release_url": reverse("flashsale:purchase-release", args=[purchase_id]),
             "status_url": reverse("api:purchase", args=[purchase_id]),
             "refresh_seconds": QUEUED_REFRESH_SECONDS if view.state is State.QUEUED else None,
@@ -151,6 +156,16 @@ def purchase_release(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     return see(reverse("flashsale:purchase", args=[purchase_id]))
 
 
+@require_POST
+def purchase_extend(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
+    _extend(request, _own_purchase(request, purchase_id))
+    return see(reverse("flashsale:purchase", args=[purchase_id]))
+
+
+def _extend(request: HttpRequest, purchase: Purchase) -> None:
+    tell_of_extension(request, purchases.extend(purchase))
+
+
 @require_http_methods(["GET", "POST"])
 def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     if not request.user.is_authenticated:
@@ -167,7 +182,11 @@ def purchase_checkout(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         request,
         key=purchase.pk,
         lines=[purchases.order_line(purchase)],
-        hold_expires_at=purchase.reservation.expires_at,
+        hold=Hold(
+            expires_at=purchase.reservation.expires_at,
+            extend=partial(_extend, request, purchase) if purchases.can_extend(purchase) else None,
+            extension_seconds=purchase.sale.hold_extension_seconds,
+        ),
         cancel_url=reverse("flashsale:purchase-release", args=[purchase_id]),
         on_placed=lambda order: purchases.attach_order(purchase, order),
         steps=steps("Pay", has_line=purchase.sale.queue_mode != Sale.QueueMode.NONE),

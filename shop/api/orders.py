@@ -12,7 +12,18 @@ from rest_framework import generics, serializers
 from rest_framework.permissions import IsAuthenticated
 
 from shop import checkout, gateways, payments
-from shop.checkout import AddressData, CartChanged, HoldEnded, OrderLine, Short
+from shop.checkout import (
+    AddressData,
+    CartChanged,
+    CodeRefused,
+    HoldEnded,
+    NotDelivered,
+    OrderLine,
+    Placed,
+    Refusal,
+    Short,
+    Wishes,
+)
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, LineItem, Order, PaymentIntent, User
 from shop.problems import Problem
@@ -39,10 +50,17 @@ class PaymentMethodSerializer(serializers.Serializer[Any]):
 
 
 class PlaceOrderSerializer(serializers.Serializer[Any]):
-    """The body of a call that places an order."""
+    """The body of a call that places an order.
+
+    `delivery` is the id of a delivery method; without it the first that goes there counts. A 409 `no_delivery`
+    lists what there is.
+    """
 
     shipping_address = AddressSerializer()
     payment_method = PaymentMethodSerializer()
+    delivery = serializers.IntegerField(min_value=0, required=False)
+    discount_code = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
 class LineItemSerializer(serializers.ModelSerializer[LineItem]):
@@ -73,9 +91,16 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "url",
             "items",
             "subtotal",
+            "discount",
+            "discount_code",
             "shipping",
+            "shipping_method",
+            "tax",
+            "tax_name",
+            "tax_is_included",
             "total",
             "currency",
+            "note",
             "placed_at",
             "expires_at",
             "paid_at",
@@ -121,19 +146,21 @@ def place_and_pay(
     user: User,
     lines: Sequence[OrderLine],
     data: Any,
+    extension_seconds: int | None = None,
     on_placed: Callable[[Order], None] | None = None,
 ) -> dict[str, Any]:
     """Place an order for an API client and start its payment; with a key that is known, pay that order.
 
     Args:
         data: the body, as `PlaceOrderSerializer` describes it.
+        extension_seconds, on_placed: see `checkout.place_order`.
 
     Returns:
         The order, as `OrderSerializer` describes it.
 
     Raises:
         ValidationError: the body cannot be used; nothing was done.
-        Problem: 409 `hold_ended`, `sold_out` or `not_payable`.
+        Problem: 409 `hold_ended`, `sold_out`, `no_delivery`, `discount_refused` or `not_payable`.
     """
     body = PlaceOrderSerializer(data=data)
     body.is_valid(raise_exception=True)
@@ -144,17 +171,16 @@ def place_and_pay(
         email=user.email,
         address=AddressData(**{name: str(value) for name, value in address.items()}),
         lines=lines,
+        wishes=Wishes(
+            delivery=body.validated_data.get("delivery"),
+            discount_code=body.validated_data.get("discount_code", ""),
+            note=body.validated_data.get("note", ""),
+        ),
+        extension_seconds=extension_seconds,
         on_placed=on_placed,
     )
-    match outcome:
-        case HoldEnded():
-            raise Problem(
-                status=409, code="hold_ended", detail="The time was over. Nothing is charged."
-            )
-        case Short():
-            raise Problem(status=409, code="sold_out", detail="There are not enough units left.")
-        case CartChanged():
-            raise Problem(status=409, code="cart_changed", detail="The cart has changed meanwhile.")
+    if not isinstance(outcome, Placed):
+        raise _problem(outcome)
     paid = payments.start(order=outcome.order, method=body.validated_data["payment_method"])
     if isinstance(paid, payments.NotPayable):
         raise Problem(
@@ -163,6 +189,28 @@ def place_and_pay(
             detail=f"This order is {paid.order.get_state_display().lower()}, or its time is over.",
         )
     return dict(OrderSerializer(_orders_of(user).get(pk=outcome.order.pk)).data)
+
+
+def _problem(refusal: Refusal) -> Problem:
+    match refusal:
+        case HoldEnded():
+            code, detail = "hold_ended", "The time was over. Nothing is charged."
+        case Short():
+            code, detail = "sold_out", "There are not enough units left."
+        case CodeRefused(reason=reason):
+            code, detail = "discount_refused", reason
+        case NotDelivered(offers=offers):
+            ways = [
+                {"id": offer.id, "name": offer.name, "price": f"{offer.price:.2f}"}
+                for offer in offers
+            ]
+            detail = "This way of delivery does not go there." if ways else "Nothing goes there."
+            return Problem(status=409, code="no_delivery", detail=detail, offers=ways)
+        case CartChanged():
+            code, detail = "cart_changed", "The cart has changed meanwhile."
+        case _:
+            code, detail = "total_changed", "The total is another one now."
+    return Problem(status=409, code=code, detail=detail)
 
 
 def _orders_of(user: Any) -> QuerySet[Order]:

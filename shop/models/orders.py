@@ -11,6 +11,7 @@ from django.urls import reverse
 from inventory.models import Reservation
 from shop.models.accounts import PostalAddress, User
 from shop.models.catalogue import ProductImage, Variant
+from shop.money import tax_on
 
 #: Letters and digits that are not mistaken for one another on paper or on the telephone.
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -95,6 +96,21 @@ class Order(PostalAddress):
 
     def get_absolute_url(self) -> str:
         return reverse("shop:order", args=[self.reference])
+
+    @property
+    def delivery_tax(self) -> Decimal:
+        """What of the tax is not the goods': delivery's."""
+        return self.tax - sum((item.tax for item in self.line_items.all()), Decimal(0))
+
+    @property
+    def tax_percent(self) -> Decimal | None:
+        """The rate, where one alone was applied."""
+        percents = {item.tax_percent for item in self.line_items.all()}
+        if len(percents) != 1:
+            return None
+        percent = percents.pop()
+        on_delivery = tax_on(self.shipping, percent, is_included=self.tax_is_included)
+        return percent if on_delivery == self.delivery_tax else None
 
 
 class LineItem(models.Model):

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -80,8 +81,17 @@ def _edit(request: HttpRequest, address: Address) -> HttpResponse:
     if form.is_valid():
         accounts.save_address(user=_user(request), address=form.save(commit=False))
         messages.success(request, "The address is saved.")
-        return redirect("shop:account")
+        return redirect(_back(request) or "shop:account")
     return render(request, "shop/address_form.html", {"form": form, "address": address})
+
+
+def _back(request: HttpRequest) -> str:
+    """Where `?next=` leads, if that is a page of ours."""
+    back = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return back if is_ours else ""
 
 
 def _user(request: HttpRequest) -> User:

@@ -1,13 +1,16 @@
-"""The cart: a page, and three buttons that come back to it."""
+"""The cart: a page, and buttons that come back to it."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_countries import countries
 
-from shop import carts
+from shop import carts, checkout, drafts, quotes
+from shop.discounts import Buyer
 from shop.forms import AddToCartForm, QuantityForm
+from shop.models import User
 
 #: Where the session keeps what was taken out last, until the cart was looked at.
 REMOVED_KEY = "cart_removed"
@@ -19,13 +22,36 @@ def cart(request: HttpRequest) -> HttpResponse:
     contents = carts.contents(cart=carts.find(request=request))
     context = {
         "cart_lines": contents.lines,
-        "subtotal": contents.subtotal,
-        "shipping": contents.shipping,
-        "total": contents.total,
-        "free_shipping_left": contents.free_shipping_left,
         "removed": request.session.pop(REMOVED_KEY, None),
     }
+    if contents.lines:
+        context |= _priced(request, contents)
     return render(request, "shop/cart.html", context)
+
+
+def _priced(request: HttpRequest, contents: carts.Contents) -> dict[str, object]:
+    """What it comes to, as far as is known where it goes."""
+    draft, country = drafts.of(request), drafts.country_of(request)
+    user = request.user if isinstance(request.user, User) else None
+    quote = quotes.quote(
+        lines=checkout.order_lines(contents),
+        country=country,
+        delivery=draft.delivery,
+        code=draft.discount_code,
+        buyer=Buyer(user=user, email=drafts.email_of(request)),
+    )
+    return {
+        "quote": quote,
+        "discount_code": draft.discount_code,
+        "country_name": countries.name(country),
+    }
+
+
+@require_POST
+def discount(request: HttpRequest) -> HttpResponse:
+    is_removal = request.POST.get("action") == "remove-code"
+    drafts.keep_code(request, "" if is_removal else request.POST.get("discount_code", ""))
+    return redirect("shop:cart")
 
 
 @require_POST

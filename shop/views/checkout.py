@@ -1,9 +1,14 @@
-"""The checkout page: one form and one way to an order, for carts and for whoever brings lines of their own."""
+"""The checkout page: one form and one way to an order, for carts and for whoever brings lines of their own.
+
+Its buttons send one form. All but the last keep what was typed and come back to the page, which is then priced
+anew: without JavaScript by a reload, with it in place (static/js/checkout.js).
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
 from django.conf import settings
@@ -15,22 +20,44 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from shop import accounts, carts, checkout, payments
-from shop.checkout import CartChanged, HoldEnded, OrderLine, Placed, Short
+from shop import accounts, carts, checkout, drafts, payments, quotes
+from shop.checkout import (
+    CartChanged,
+    CodeRefused,
+    HoldEnded,
+    NotDelivered,
+    OrderLine,
+    Placed,
+    Refusal,
+    Short,
+    TotalChanged,
+)
 from shop.checkout_forms import CheckoutForm
+from shop.discounts import Buyer
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, Cart, Order, User
-from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
+from shop.ratelimits import Limit, by_account, by_address_of_guests, enforce
 from shop.templatetags.shop import money
 from shop.views import payments as payment_views
+from shop.views.orders import SESSION_KEY as OWN_ORDERS
 from shop.views.orders import remember
 
 #: Tries to order: enough for slips of the finger, too few to try stolen cards out.
 CHECKOUT_LIMITS = (Limit("30/5m", by_account), Limit("60/5m", by_address_of_guests))
+#: Changes of the form on the way there; a script that follows the country's field makes many.
+UPDATE_LIMITS = (Limit("120/5m", by_account), Limit("240/5m", by_address_of_guests))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is held for the shopper who checks out: until when, and what gives them more time, if anything may."""
+
+    expires_at: datetime
+    extend: Callable[[], None] | None = None
+    extension_seconds: int | None = None
 
 
 @never_cache
-@limited("checkout", *CHECKOUT_LIMITS)
 @require_http_methods(["GET", "POST"])
 def cart_checkout(request: HttpRequest) -> HttpResponse:
     cart = carts.find(request=request)
@@ -52,7 +79,7 @@ def checkout_page(
     cancel_url: str,
     key: UUID | None = None,
     cart: Cart | None = None,
-    hold_expires_at: datetime | None = None,
+    hold: Hold | None = None,
     on_placed: Callable[[Order], None] | None = None,
     steps: Sequence[object] = (),
 ) -> HttpResponse:
@@ -63,29 +90,40 @@ def checkout_page(
         cancel_url: where somebody goes who does not want it after all.
         key: the attempt; without one it is made from `cart` and the form's own number.
         cart: the cart that `lines` came from; it is emptied of them.
-        hold_expires_at: when the reservations that `lines` bring end; shown as a countdown.
+        hold: the end of the reservations that `lines` bring; shown as a countdown.
         on_placed: see `checkout.place_order`.
         steps: where the shopper is, for `partials/steps.html`.
     """
     user = request.user if isinstance(request.user, User) else None
-    totals = checkout.total_of(lines)
     data = request.POST.copy() if request.method == "POST" else None
-    form = CheckoutForm(
-        data,
-        is_guest=user is None,
-        initial=_initial(request, user) | {"seen_total": totals.total},
+    if data is not None:
+        answer = _keep(request, data, hold)
+        if answer is not None:
+            return answer
+    draft = drafts.of(request)
+    initial = _initial(request, user)
+    form = CheckoutForm(data, user=user, initial=initial)
+    quote = quotes.quote(
+        lines=lines,
+        country=drafts.country_of(request) if data is not None else str(initial["country"]),
+        delivery=draft.delivery,
+        code=draft.discount_code,
+        buyer=Buyer(user=user, email=drafts.email_of(request)),
     )
-    status = 200
+    form.initial["seen_total"] = quote.total
+    status, own_orders = 200, list[Order]()
     if data is not None:
         status = 422
-        if form.is_valid() and _agrees(form, data, totals.total):
+        if form.is_valid():
             outcome = checkout.place_order(
                 key=key or _key(cart, form.cleaned_data["attempt"]),
                 user=user,
                 email=user.email if user else form.cleaned_data["email"],
                 address=form.address,
                 lines=lines,
+                wishes=form.wishes(draft),
                 cart=cart,
+                extension_seconds=hold.extension_seconds if hold else None,
                 on_placed=on_placed,
             )
             if isinstance(outcome, Placed):
@@ -93,29 +131,65 @@ def checkout_page(
             if isinstance(outcome, HoldEnded):
                 messages.error(request, "The time was over before you ordered. Nothing is charged.")
                 return _see(cancel_url)
-            status = 409
-            form.add_error(None, _explain(outcome))
+            if isinstance(outcome, Short):
+                own_orders = _own_unpaid(request, user, outcome)
+            status = 409 if isinstance(outcome, Short | CartChanged) else 422
+            form.add_error(*_explain(outcome))
+        data["seen_total"] = str(quote.total)  # from here on it is the one that was seen
     context = {
         "form": form,
-        "lines": lines,
-        "subtotal": totals.subtotal,
-        "shipping": totals.shipping,
-        "total": totals.total,
+        "quote": quote,
+        "discount_code": draft.discount_code,
         "addresses": list(user.addresses.all()) if user else [],
-        "hold_expires_at": hold_expires_at,
+        "own_orders": own_orders,
+        "hold_expires_at": hold.expires_at if hold else None,
+        # Not the function itself: a template calls what it can, and would extend the hold by showing it.
+        "can_extend": hold is not None and hold.extend is not None,
         "server_now": timezone.now(),
         "cancel_url": cancel_url,
-        "is_sale": hold_expires_at is not None,
-        "submit_label": f"Order and pay {money(totals.total)}",
+        "terms_url": settings.TERMS_URL,
+        "submit_label": f"Order and pay {money(quote.total)}",
         "steps": steps,
     }
     return render(request, "shop/checkout.html", context, status=status)
 
 
+def _keep(request: HttpRequest, data: QueryDict, hold: Hold | None) -> HttpResponse | None:
+    """Keep what was typed, and do what the pressed button says; None when it is the one that orders."""
+    action, _, argument = data.get("action", "order").partition(":")
+    is_order = action == "order"
+    name, limits = ("checkout", CHECKOUT_LIMITS) if is_order else ("update", UPDATE_LIMITS)
+    enforce(request=request, name=name, limits=limits)
+    drafts.keep(request)
+    match action:
+        case "order":
+            return None
+        case "remove-code":
+            drafts.keep_code(request, "")
+        case "address":
+            drafts.put_address(request, _address(request, argument))
+        case "edit-address" if (address := _address(request, argument)) is not None:
+            back = urlencode({"next": f"{request.path}?address={address.pk}"})
+            return _see(f"{reverse('shop:address-edit', args=[address.pk])}?{back}")
+        case "sign-in":
+            return _see(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
+        case "extend" if hold is not None and hold.extend is not None:
+            hold.extend()
+    return _see(request.path)
+
+
+def _address(request: HttpRequest, pk: str) -> Address | None:
+    """An address of the shopper's own book."""
+    if not isinstance(request.user, User) or not (pk.isascii() and pk.isdigit()):
+        return None
+    return next((row for row in request.user.addresses.all() if str(row.pk) == pk), None)
+
+
 def _go_on(request: HttpRequest, order: Order, form: CheckoutForm) -> HttpResponse:
     """The order stands; its payment may still fail, and is tried again on the order's page."""
-    if order.user is not None and not order.user.addresses.exists():
+    if order.user is not None and form.keeps_address:
         accounts.save_address(user=order.user, address=form.save(commit=False))
+    drafts.forget(request)
     payments.start(order=order, method=form.method)
     return _see_order(request, order)
 
@@ -146,35 +220,50 @@ def _key(cart: Cart | None, attempt: UUID) -> UUID:
     return uuid5(cart.pk, str(attempt))
 
 
-def _agrees(form: CheckoutForm, data: QueryDict, total: Decimal) -> bool:
-    """Whether the total that the shopper saw is what it costs now; if not, the form says so."""
-    if form.cleaned_data["seen_total"] == total:
-        return True
-    form.add_error(None, f"The price has changed: it is {money(total)} now. Order if you agree.")
-    data["seen_total"] = str(total)
-    return False
+def _explain(outcome: Refusal) -> tuple[str | None, list[str]]:
+    """The field that has to change, or None, and what to tell the shopper."""
+    match outcome:
+        case Short(shortages=shortages):
+            return None, [
+                f"Of {shortage.sku} you want {shortage.wanted}, and "
+                + (f"{shortage.available} can be had." if shortage.available else "none is left.")
+                for shortage in shortages
+            ]
+        case NotDelivered(offers=[]):
+            return "country", ["We do not deliver there. Choose another country."]
+        case NotDelivered():
+            return None, ["This way of delivery does not go there. Choose one of those below."]
+        case CodeRefused(reason=reason):
+            return None, [f"{reason} Remove the code, or try another one."]
+        case TotalChanged(total=total):
+            return None, [f"The price has changed: it is {money(total)} now. Order if you agree."]
+        case _:
+            return None, ["Your cart has changed meanwhile. Look at it again before you order."]
 
 
-def _explain(outcome: Short | CartChanged) -> list[str]:
-    if isinstance(outcome, CartChanged):
-        return ["Your cart has changed meanwhile. Look at it again before you order."]
-    return [
-        f"Of {shortage.sku} you want {shortage.wanted}, and "
-        + (f"{shortage.available} can be had." if shortage.available else "none is left.")
-        for shortage in outcome.shortages
-    ]
+def _own_unpaid(request: HttpRequest, user: User | None, short: Short) -> list[Order]:
+    """Unpaid orders of the shopper's own that hold what is short: it can be paid for there."""
+    return checkout.unpaid_with(
+        skus=[shortage.sku for shortage in short.shortages],
+        user=user,
+        known=request.session.get(OWN_ORDERS, []),
+    )
 
 
 def _initial(request: HttpRequest, user: User | None) -> dict[str, Any]:
-    """The saved address that was chosen (`?address=`), or the one that is used first."""
+    """The saved address that was chosen (`?address=`), what was typed, or the address that is used first."""
+    typed = drafts.of(request).typed
+    initial: dict[str, Any] = dict(typed) | {"country": drafts.country_of(request)}
     if user is None:
-        return {"country": settings.COUNTRY}
+        return initial
     book: list[Address] = list(user.addresses.all())
-    chosen = (address for address in book if str(address.pk) == request.GET.get("address"))
-    address = next(chosen, book[0] if book else None)
-    if address is None:
-        return {"recipient": user.name, "country": settings.COUNTRY}
-    return {name: getattr(address, name) for name in ADDRESS_AUTOCOMPLETE}
+    address = _address(request, request.GET.get("address", ""))
+    if address is None and not drafts.of(request).has_address:
+        address = book[0] if book and not typed.get("save_address") else None
+        initial["recipient"] = user.name
+    if address is not None:
+        initial |= {name: getattr(address, name) for name in ADDRESS_AUTOCOMPLETE}
+    return initial
 
 
 urlpatterns = [

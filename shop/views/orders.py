@@ -7,11 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from shop import emails, gateways, invoices, orders, payments, returns
+from shop import emails, extensions, gateways, invoices, orders, payments, returns
 from shop.checkout_forms import PayForm
+from shop.extensions import Extended, NotExtended
 from shop.models import Order, PaymentIntent, Refund
 from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
 
@@ -80,6 +82,23 @@ def cancel(request: HttpRequest, reference: str) -> HttpResponse:
     return _see(found)
 
 
+@never_cache
+@require_POST
+def extend(request: HttpRequest, reference: str) -> HttpResponse:
+    found = own_order(request, reference)
+    tell_of_extension(request, extensions.extend(order=found))
+    return _see(found)
+
+
+def tell_of_extension(request: HttpRequest, outcome: Extended | NotExtended) -> None:
+    """Say until when what is held is held now, or why it is not held longer."""
+    if isinstance(outcome, Extended):
+        until = date_format(timezone.localtime(outcome.until), "H:i:s")
+        messages.success(request, f"You have more time: it is held for you until {until}.")
+    else:
+        messages.info(request, extensions.REASONS[outcome])
+
+
 def _see(found: Order) -> HttpResponse:
     return HttpResponseRedirect(found.get_absolute_url(), status=303)
 
@@ -131,6 +150,7 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
         "status_text": situation.text,
         "refresh_seconds": REFRESH_SECONDS if waits else None,
         "hold_expires_at": found.expires_at if can_pay else None,
+        "can_extend": can_pay and extensions.can_extend(found),
         "server_now": timezone.now(),
     }
     return render(request, "shop/order.html", context, status=422 if form else 200)
@@ -183,4 +203,5 @@ urlpatterns = [
     path("orders/<str:reference>/", order, name="order"),
     path("orders/<str:reference>/pay/", pay, name="order-pay"),
     path("orders/<str:reference>/cancel/", cancel, name="order-cancel"),
+    path("orders/<str:reference>/extend/", extend, name="order-extend"),
 ]

@@ -8,7 +8,7 @@
 import { clockFrom } from "./clock.js";
 
 /** Seconds before the end at which the time left is said aloud. */
-const WARNINGS = [300, 120, 60, 30, 10];
+const WARNINGS = [300, 60, 30];
 const NEAR_SECONDS = 60;
 const RELOAD_SPREAD_MS = 2000;
 
@@ -35,7 +35,8 @@ function run(element) {
   const box = element.closest("section, .card, .notice, form, aside, main");
   const voice = "warn" in element.dataset ? box?.querySelector("[data-announce]") : null;
   const left = () => Math.max(0, Math.ceil((end - now()) / 1000));
-  let warned = WARNINGS.filter((warning) => warning >= left());
+  // A short hold is near its end from the start: then the time left is said at once, as long as it is any use.
+  let warned = left() <= NEAR_SECONDS ? [] : WARNINGS.filter((warning) => warning >= left());
 
   function tick() {
     const seconds = left();

@@ -12,7 +12,6 @@ from flashsale import buying, drain, gate, price_history, purchases, sales
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.models import Purchase, Sale
 from flashsale.sales import SaleInfo
-from shop import checkout
 from shop.models import PriceRecord, Variant
 from tests.factories import make_sale, make_user
 
@@ -84,8 +83,7 @@ def test_a_click_in_the_last_moment_is_charged_what_the_page_showed() -> None:
     Variant.objects.filter(sku=sale.items[0].sku).update(price=shown + 5)
     purchase = Purchase.objects.select_related("item__variant", "reservation").get()
     assert purchase.unit_price == shown
-    line = purchases.order_line(purchase)
-    assert checkout.total_of([line]).subtotal == shown
+    assert purchases.order_line(purchase).unit_price == shown
     # The control: the shop's own price of that moment is another.
     assert purchase.item.variant.price != shown
 

@@ -96,15 +96,6 @@ def test_contents_have_today_s_prices_and_say_what_is_short(
         (Decimal("15.15"), 9, False),
     ]
     assert contents.subtotal == Decimal("54.95")
-    assert contents.shipping == Decimal("4.90")
-    assert contents.total == Decimal("59.85")
-    assert contents.free_shipping_left == Decimal("25.05")
-
-
-def test_shipping_is_free_from_the_very_amount_on() -> None:
-    assert carts.shipping_for(subtotal=Decimal("79.99")) == Decimal("4.90")
-    assert carts.shipping_for(subtotal=Decimal("80.00")) == Decimal("0.00")
-    assert carts.contents(cart=None).total == Decimal("0.00")
 
 
 def test_merging_adds_up_within_the_limit_and_removes_the_guest_s_cart(db: None) -> None:
@@ -183,7 +174,7 @@ def test_the_cart_takes_few_queries_whatever_its_size(
     for _ in range(10):
         CartLine.objects.create(cart=cart, variant=make_variant(units=1), quantity=1)
     client.force_login(user)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):  # three of them for where it goes, delivery and tax
         assert len(client.get("/cart/").context["cart_lines"]) == 10
 
 

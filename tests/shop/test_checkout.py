@@ -34,6 +34,7 @@ FORM = {
     "city": "Berlin",
     "country": "DE",
     "card": "approve",
+    "terms": "on",
 }
 
 

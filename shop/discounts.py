@@ -1,0 +1,172 @@
+"""Discount codes: what one takes off an order, why it does not count, and how its uses are counted.
+
+A look at a code (`judge`) promises nothing. The use is counted by one conditional UPDATE in the transaction
+that places the order (`use`), after its stock rows: the code's row is the last that a transaction takes. The
+use comes back when the order is given up before it was paid, and with it the unit of the limit.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from shop.models import DiscountCode, DiscountUse, Order, User
+from shop.money import percent_of, spread
+from shop.order_lines import OrderLine
+from shop.templatetags.shop import money
+
+Kind = DiscountCode.Kind
+
+#: What a code may look like; anything else is not looked up.
+CODE = re.compile(r"[A-Z0-9-]{1,32}")
+UNKNOWN = "We do not know this code. Check its spelling."
+USED_UP = "This code was used as often as it may be."
+USED_BY_YOU = "You have used this code as often as one person may."
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who orders, as far as it is known yet: the limit per customer counts both."""
+
+    user: User | None = None
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A code that counts: what it takes off each line, in the lines' order."""
+
+    code: DiscountCode
+    shares: Sequence[Decimal]
+
+    @property
+    def frees_delivery(self) -> bool:
+        return self.code.kind == Kind.FREE_SHIPPING
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRefused:
+    """A code that does not count; `reason` tells the shopper why."""
+
+    reason: str
+
+
+def judge(
+    *, code: str, lines: Sequence[OrderLine], buyer: Buyer, now: datetime
+) -> Applied | CodeRefused:
+    """What a code would take off these lines now, or why it does not count. `code` is as it was typed."""
+    found = find(code=code)
+    if found is None:
+        return CodeRefused(UNKNOWN)
+    reason = _closed(found, now) or _used(found, buyer) or _too_little(found, lines)
+    if reason:
+        return CodeRefused(reason)
+    counting = [
+        line.total if found.includes_sale_items or not line.is_reduced else Decimal(0)
+        for line in lines
+    ]
+    if not any(counting):
+        return CodeRefused("This code does not count for sales and reduced goods.")
+    return Applied(code=found, shares=_shares(found, counting))
+
+
+def find(*, code: str) -> DiscountCode | None:
+    typed = code.strip().upper()
+    return DiscountCode.objects.filter(code=typed).first() if CODE.fullmatch(typed) else None
+
+
+def use(*, applied: Applied, order: Order) -> CodeRefused | None:
+    """Count this order's use of the code, in the transaction that places it; None, or why that cannot be.
+
+    The UPDATE carries the limit and holds the code's row until the commit: who comes at the same moment waits
+    for it, and then counts this use, too.
+    """
+    code = applied.code
+    taken = DiscountCode.objects.filter(
+        Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=code.pk, is_active=True
+    )
+    if not taken.update(uses=F("uses") + 1):
+        return CodeRefused(USED_UP)
+    if _is_used_by(code, Buyer(user=order.user, email=order.email)):
+        return CodeRefused(USED_BY_YOU)
+    DiscountUse.objects.create(code=code, order=order, email=order.email.lower())
+    return None
+
+
+def give_back(*, order: Order) -> None:
+    """The order was given up before it was paid: its use of a code counts no more. Repeating it changes nothing."""
+    used = DiscountUse.objects.filter(order=order, is_given_back=False)
+    code_id = used.values_list("code_id", flat=True).first()
+    if code_id is not None and used.update(is_given_back=True):
+        DiscountCode.objects.filter(pk=code_id).update(uses=F("uses") - 1)
+
+
+def take_again(*, order: Order) -> bool:
+    """The order comes back, late: count its use once more. False when somebody else has had it meanwhile."""
+    given_back = DiscountUse.objects.filter(order=order, is_given_back=True).select_related("code")
+    used = given_back.first()
+    if used is None:
+        return True
+    taken = DiscountCode.objects.filter(
+        Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=used.code_id
+    )
+    if not taken.update(uses=F("uses") + 1):
+        return False
+    given_back.update(is_given_back=False)
+    return True
+
+
+def _closed(code: DiscountCode, now: datetime) -> str:
+    if not code.is_active:
+        return "This code is not valid any more."
+    if code.starts_at is not None and now < code.starts_at:
+        return f"This code counts from {_day(code.starts_at)} on."
+    if code.ends_at is not None and now >= code.ends_at:
+        return f"This code was valid until {_day(code.ends_at)}."
+    return ""
+
+
+def _used(code: DiscountCode, buyer: Buyer) -> str:
+    if code.max_uses is not None and code.uses >= code.max_uses:
+        return USED_UP
+    return USED_BY_YOU if _is_used_by(code, buyer) else ""
+
+
+def _is_used_by(code: DiscountCode, buyer: Buyer) -> bool:
+    """Whether this customer, by email address (in any case) or account, has the code as often as they may."""
+    limit = code.max_uses_per_customer
+    who = Q(email=buyer.email.lower()) if buyer.email else Q()
+    if buyer.user is not None:
+        who |= Q(order__user=buyer.user)
+    if limit is None or not who:
+        return False
+    return code.used_by.filter(who, is_given_back=False).count() >= limit
+
+
+def _too_little(code: DiscountCode, lines: Sequence[OrderLine]) -> str:
+    missing = code.min_subtotal - sum((line.total for line in lines), Decimal(0))
+    if missing <= 0:
+        return ""
+    return (
+        f"This code counts for goods of at least {money(code.min_subtotal)}: "
+        f"{money(missing)} are missing."
+    )
+
+
+def _shares(code: DiscountCode, counting: Sequence[Decimal]) -> list[Decimal]:
+    match code.kind:
+        case Kind.PERCENT:
+            return [percent_of(amount, code.value) for amount in counting]
+        case Kind.AMOUNT:
+            return spread(code.value, counting)
+        case _:
+            return [Decimal(0)] * len(counting)
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F Y, H:i")
