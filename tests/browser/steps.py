@@ -43,6 +43,7 @@ def pay(page: Page, *, total: str) -> None:
     """From the checkout to the page of a paid order; the page finds out by itself."""
     fill_in_address(page)
     page.get_by_label("Approve it at once").check()
+    page.get_by_label("I agree to the terms of sale").check()
     page.get_by_role("button", name=f"Order and pay {total}").click()
     page.wait_for_url(re.compile("/orders/"))
     expect(heading(page)).to_have_text("It is yours")

@@ -15,6 +15,8 @@ from inventory import audit, reservations
 from inventory.models import Reservation, Stock
 from shop import orders, payments, refunds
 from shop.models import (
+    DiscountCode,
+    DiscountUse,
     Invoice,
     LineItem,
     Order,
@@ -181,6 +183,19 @@ def unpaid_for_ever(order: Order) -> None:
     Order.objects.filter(pk=other.pk).update(reference=order.reference)
 
 
+def another_discount(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(discount=1)
+
+
+def another_tax(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(tax=1)
+
+
+def a_code_given_back_though_it_was_paid(order: Order) -> None:
+    code = DiscountCode.objects.create(code="HELLO", value=10)
+    DiscountUse.objects.create(code=code, order=order, email=order.email, is_given_back=True)
+
+
 SPOILS: list[tuple[Callable[[Order], None], set[str]]] = [
     (less_was_captured, {"paid_orders_captured_once", "money_is_conserved"}),
     (nothing_was_captured, {"paid_orders_captured_once", "money_is_conserved"}),
@@ -200,6 +215,9 @@ SPOILS: list[tuple[Callable[[Order], None], set[str]]] = [
     (unpaid_and_confirmed, {"confirmed_units_are_being_paid"}),
     (another_price, {"order_totals_add_up"}),
     (another_total, {"order_totals_add_up"}),
+    (another_discount, {"order_totals_add_up"}),
+    (another_tax, {"order_totals_add_up"}),
+    (a_code_given_back_though_it_was_paid, {"discount_codes_count_their_orders"}),
     (refund_stuck, {"payments_do_not_wait"}),
     (part_refund_stuck, {"refunds_do_not_wait"}),
     (refund_refused, {"refunds_do_not_wait"}),
