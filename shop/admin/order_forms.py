@@ -94,6 +94,7 @@ class RefundPartForm(ReasonForm):
                 label=f"Delivery, {money(delivery, order.currency)}", required=False
             )
         self.fields = {**fields, **self.fields}
+        self.order_fields([*fields, "amount", "restock", "reason"])
         self.fields["attempt"].initial = uuid4
 
     @property

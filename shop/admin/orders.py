@@ -65,7 +65,7 @@ class OpenWorkFilter(admin.SimpleListFilter):
 class OrderAdmin(admin.ModelAdmin):
     change_form_template = "admin/shop/order/change_form.html"
     list_display = ["reference", "state", "email", "total_shown", "placed_at", "paid_at"]
-    list_filter = ["state", OpenWorkFilter, "placed_at", "fulfilled_at", "country"]
+    list_filter = ["state", OpenWorkFilter, "placed_at", "fulfilled_at"]
     search_fields = ["reference", "email", "recipient", "tracking_number", "line_items__sku"]
     search_help_text = "A reference, a person, an email address, a tracking number or a SKU."
     date_hierarchy = "placed_at"
@@ -89,6 +89,9 @@ class OrderAdmin(admin.ModelAdmin):
         ]}),
         ("Times", {"fields": ["placed_at", "expires_at", "paid_at", "fulfilled_at", "closed_at"]}),
     ]  # fmt: skip
+
+    class Media:
+        css = {"all": ["css/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -5,7 +5,7 @@ import email.policy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from functools import wraps
@@ -110,10 +110,16 @@ def _parse(file: str, number: int, raw: bytes) -> Mail:
         number=number,
         to=str(message["to"] or ""),
         subject=str(message["subject"] or ""),
-        sent_at=parsedate_to_datetime(str(message["date"])),
+        sent_at=_moment(str(message["date"])),
         text=_part(message, "plain"),
         html=_part(message, "html"),
     )
+
+
+def _moment(written: str) -> datetime:
+    """Django writes `-0000`: UTC, by somebody who does not say where they are."""
+    moment = parsedate_to_datetime(written)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _part(message: EmailMessage, kind: str) -> str:

@@ -36,7 +36,6 @@ class ReturnForm(forms.Form):
                 min_value=0,
                 max_value=units,
                 initial=0,
-                required=False,
                 label=item.name,
                 help_text=_("Units to send back, of %(units)s") % {"units": units},
             )
@@ -46,7 +45,7 @@ class ReturnForm(forms.Form):
 
     @property
     def units(self) -> dict[int, int]:
-        return {item.pk: self.cleaned_data[f"units-{item.pk}"] or 0 for item in self.items}
+        return {item.pk: self.cleaned_data[f"units-{item.pk}"] for item in self.items}
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

@@ -14,12 +14,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from flashsale import sales
 from flashsale.models import Purchase, Sale, SaleItem
-from shop import demo_data
-from shop.models import Variant
+from shop import demo_data, orders, refunds
+from shop.models import Order, User, Variant
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import PATIENCE_MS, heading, sign_in
 from tests.client import Client
 from tests.factories import make_sale, make_user
+from tests.shop.ordering import paid_order
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-accessibility")]
@@ -44,6 +45,7 @@ PUBLIC = {
     "guest-cart": "/cart/",
     "sign-in": "/accounts/login/",
     "sign-up": "/accounts/signup/",
+    "mailbox": "/mailbox/",
     "not-found": "/nowhere/",
 }
 OWN = (
@@ -59,6 +61,8 @@ OWN = (
     "purchase-held",
     "purchase-checkout",
     "order",
+    "order-sent-and-partly-refunded",
+    "order-return",
     "account",
     "address",
 )
@@ -106,6 +110,7 @@ def addresses(stack: Stack) -> dict[str, str]:
         ada.until_state(buying, "held")
         assert ada.order(buying).status_code == 201
         reference = ada.until_state(buying, "paid")["order"]
+    sent = _sent_and_partly_refunded(shopper)
     assert {lobby.slug, free.slug} == {"lobby", "free"}
     return PUBLIC | {
         "cart": "/cart/",
@@ -120,9 +125,29 @@ def addresses(stack: Stack) -> dict[str, str]:
         "purchase-held": f"/purchases/{holding}/",
         "purchase-checkout": f"/purchases/{holding}/checkout/",
         "order": f"/orders/{reference}/",
+        "order-sent-and-partly-refunded": sent.get_absolute_url(),
+        "order-return": f"{sent.get_absolute_url()}return/",
         "account": "/account/",
         "address": "/account/addresses/new/",
     }
+
+
+def _sent_and_partly_refunded(shopper: User) -> Order:
+    """Shipped with a parcel to follow, and one of three units given back."""
+    order = paid_order(Variant.objects.get(sku="TIDE-MUG-OAT"), user=shopper, quantity=3)
+    item = order.line_items.get()
+    outcome = refunds.refund_part(
+        order=order, units={item.pk: 1}, restock=True, actor="", reason="a scratch"
+    )
+    assert isinstance(outcome, refunds.Started)
+    assert orders.fulfil(
+        order=order,
+        actor="",
+        carrier="Example Post",
+        tracking_number="EX 1",
+        tracking_url="https://post.example/EX1",
+    )
+    return order
 
 
 def _sell(sku: str, *, units: int = 3, **fields: Any) -> sales.SaleInfo:
