@@ -11,6 +11,13 @@ log = logging.getLogger(__name__)
 #: Characters; Django's own generator makes 50.
 SHORTEST_SECRET_KEY = 50
 
+#: What the stripe gateway needs: how each begins, and what it is.
+STRIPE: dict[str, tuple[str | tuple[str, ...], str]] = {
+    "STRIPE_SECRET_KEY": (("sk_live_", "rk_live_"), "a secret or restricted key of live mode"),
+    "STRIPE_PUBLISHABLE_KEY": ("pk_live_", "the publishable key of live mode"),
+    "STRIPE_WEBHOOK_SECRET": ("whsec_", "the signing secret of the webhook"),
+}
+
 
 def refuse_unsafe_environment(
     environment: Mapping[str, str], *, insecure_secret_key: str, gateways: list[str]
@@ -39,6 +46,12 @@ def refuse_unsafe_environment(
         problems.append(
             "PAYMENT_GATEWAYS names demo, which takes no money: name the gateways of the shop."
         )
+    if "stripe" in gateways:
+        problems += [
+            f"{name} is not set, or is not {what}: PAYMENT_GATEWAYS names stripe."
+            for name, (prefix, what) in STRIPE.items()
+            if not environment.get(name, "").startswith(prefix)
+        ]
     if problems:
         raise ImproperlyConfigured("This is production, and:\n- " + "\n- ".join(problems))
 

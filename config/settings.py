@@ -7,6 +7,7 @@ must be told everything; it refuses to start on a missing or unsafe value (`conf
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 import django_stubs_ext
@@ -44,6 +45,11 @@ def env_int(name: str, default: int) -> int:
 def env_list(name: str, default: list[str]) -> list[str]:
     value = os.environ.get(name, "")
     return [part.strip() for part in value.split(",") if part.strip()] if value else default
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 ENVIRONMENT = os.environ.get("HOLDFAST_ENV", "development")
@@ -272,6 +278,12 @@ ORDER_EXTENSION_SECONDS = env_int("ORDER_EXTENSION_SECONDS", 600)
 #: Where the terms of sale are, for the checkout to link to; '': there is no such page.
 TERMS_URL = os.environ.get("TERMS_URL", "")
 DEMO_GATEWAY_SECRET = os.environ.get("DEMO_GATEWAY_SECRET", "demo-gateway")
+STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+STRIPE_PUBLISHABLE_KEY = os.environ.get("STRIPE_PUBLISHABLE_KEY", "")
+STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+#: Empty: Stripe itself; else a server that speaks like it.
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
+STRIPE_JS_URL = os.environ.get("STRIPE_JS_URL", "") or "https://js.stripe.com/v3/"
 #: Days after an order was shipped in which the shopper may ask to send things back.
 RETURN_DAYS = env_int("RETURN_DAYS", 30)
 #: Delivery, until the merchant defines a delivery method.
@@ -448,6 +460,12 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+if "stripe" in PAYMENT_GATEWAYS:
+    # Card numbers are typed into Stripe's frames, and go from there to Stripe.
+    _directives = CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    _directives["script-src"] += [origin_of(STRIPE_JS_URL)]
+    _directives["frame-src"] = [origin_of(STRIPE_JS_URL), "https://hooks.stripe.com"]
+    _directives["connect-src"] += [STRIPE_API_BASE or "https://api.stripe.com"]
 CSRF_FAILURE_VIEW = "shop.problems.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -5,6 +5,7 @@ from typing import Any
 
 from inventory.audit import Check
 from shop import emails
+from shop.payment_pauses import STUCK_TRIES
 
 #: Minutes that an event or a payment may wait for its next step; then somebody has to look.
 STUCK_MINUTES = 10
@@ -232,11 +233,13 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
             name="payments_do_not_wait",
             question=f"Has no payment waited more than {STUCK_MINUTES} minutes for its next step?",
             sql=f"""
-                SELECT format('payment %s of order %s: %s since %s', payment.id, placed.reference,
-                    payment.state, payment.updated_at) AS breach
+                SELECT format('payment %s of order %s: %s since %s, %s tries, %s', payment.id,
+                    placed.reference, payment.state, payment.updated_at, payment.tries,
+                    payment.last_error) AS breach
                 FROM shop_paymentintent payment
                 JOIN shop_order placed ON placed.id = payment.order_id
-                WHERE payment.updated_at < now() - interval '{STUCK_MINUTES} minutes'
+                WHERE (payment.updated_at < now() - interval '{STUCK_MINUTES} minutes'
+                        OR payment.tries >= {STUCK_TRIES})
                     AND (payment.state IN ('authorised', 'confirmed', 'cancelling', 'refunding')
                         -- A bank may think as long as the order waits.
                         OR (payment.state = 'created' AND placed.state <> 'pending'))

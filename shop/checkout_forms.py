@@ -1,60 +1,97 @@
 """What shoppers type in to order and to pay."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.forms.boundfield import BoundWidget
+from django.utils.translation import gettext_lazy as _
 
-from shop import gateways
+from shop import gateways, payments
 from shop.checkout import AddressData, Wishes
 from shop.drafts import Draft
 from shop.forms import ADDRESS_AUTOCOMPLETE
-from shop.gateways.demo import Card
 from shop.models import Address, User
 
-#: The demo provider's cards, as the checkout offers them.
-DEMO_CARDS = [
-    (Card.APPROVE, "Approve it at once"),
-    (Card.LATE, "Take a few seconds, then approve it"),
-    (Card.DUPLICATE, "Approve it, and tell us three times"),
-    (Card.DECLINE, "Decline it"),
-]
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to pay on a page: its part of the form, and the template that shows it."""
+
+    name: str
+    template: str
+    #: What chooses it; None where there is nothing to choose.
+    choice: BoundWidget | None
+    fields: list[forms.BoundField]
 
 
-def _card_field() -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label="Demonstration card",
-        choices=DEMO_CARDS,
-        initial=Card.APPROVE,
-        widget=forms.RadioSelect,
-        error_messages={"invalid_choice": "Choose one of the cards."},
-    )
+class PaymentChoice(forms.BaseForm):
+    """How to pay, in a form: which gateway, and what each of them asks. For the other forms to take up."""
+
+    method: dict[str, str]
+
+    def offer_payment(self) -> None:
+        """Add the fields; called once the form has its own."""
+        names = gateways.offered()
+        if len(names) > 1:
+            self.fields["method"] = forms.ChoiceField(
+                label=_("Pay by"),
+                choices=[(name, gateways.find(name).title) for name in names],
+                initial=names[0],
+                required=False,
+                widget=forms.RadioSelect,
+            )
+        for name in names:
+            self.fields |= gateways.find(name).form_fields()
+
+    def check_payment(self) -> None:
+        """Say what is wrong with the choice, if anything is; called by `clean`."""
+        names = gateways.offered()
+        if not names:
+            self.add_error(None, _("This shop cannot take payments at the moment."))
+            return
+        kept = {name: self.cleaned_data.get(name) for name in gateways.fields_of(names)}
+        method = {"method": self.cleaned_data.get("method") or names[0]}
+        self.method = method | {name: value for name, value in kept.items() if value}
+        if not set(kept) & set(self.errors):
+            try:
+                payments.read_method(self.method)
+            except gateways.BadMethod as error:
+                self.add_error(None, str(error))
+
+    @property
+    def has_payment_choice(self) -> bool:
+        return "method" in self.fields
+
+    @property
+    def ways(self) -> list[Way]:
+        names = gateways.offered()
+        choices = list(self["method"]) if self.has_payment_choice else [None] * len(names)
+        return [
+            Way(
+                name=name,
+                template=f"shop/gateways/{name}.html",
+                choice=choice,
+                fields=[self[field] for field in gateways.fields_of([name])],
+            )
+            for name, choice in zip(names, choices, strict=True)
+        ]
 
 
-def _check_that_payment_is_possible() -> None:
-    if not gateways.offered():
-        raise forms.ValidationError("This shop cannot take payments at the moment.")
-
-
-class PayForm(forms.Form):
-    """How to pay: a card of the demo provider, where it is switched on."""
+class PayForm(PaymentChoice, forms.Form):
+    """How to pay for an order that waits for it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "demo" in gateways.offered():
-            self.fields["card"] = _card_field()
+        self.offer_payment()
 
     def clean(self) -> dict[str, Any] | None:
-        _check_that_payment_is_possible()
+        self.check_payment()
         return super().clean()
 
-    @property
-    def method(self) -> dict[str, str]:
-        return {"method": "demo", "card": self.cleaned_data["card"]}
 
-
-class CheckoutForm(forms.ModelForm):  # type: ignore[type-arg]  # takes its argument in the stubs alone
+class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  # takes its argument in the stubs alone
     """Where it goes, how it is paid, and (from guests) where the receipt goes.
 
     The way of delivery and the discount code are not among the fields: they are kept in the draft, and judged
@@ -98,12 +135,11 @@ class CheckoutForm(forms.ModelForm):  # type: ignore[type-arg]  # takes its argu
             del self.fields["email"]
         if user is None or not user.addresses.exists():
             del self.fields["save_address"]
-        if "demo" in gateways.offered():
-            self.fields["card"] = _card_field()
+        self.offer_payment()
         self.initial.setdefault("attempt", uuid4())
 
     def clean(self) -> dict[str, Any] | None:
-        _check_that_payment_is_possible()
+        self.check_payment()
         return super().clean()
 
     @property
@@ -127,7 +163,3 @@ class CheckoutForm(forms.ModelForm):  # type: ignore[type-arg]  # takes its argu
         book = self.user.addresses.all()
         wanted = self.cleaned_data.get("save_address", True)
         return wanted and not book.filter(**asdict(self.address)).exists()
-
-    @property
-    def method(self) -> dict[str, str]:
-        return {"method": "demo", "card": self.cleaned_data["card"]}

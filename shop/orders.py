@@ -198,5 +198,5 @@ def _has_dead_units() -> Exists:
 
 def _stop_payments(order: Order) -> None:
     order.payment_intents.filter(state=Intent.CREATED).update(
-        state=Intent.CANCELLING, updated_at=Now()
+        state=Intent.CANCELLING, tries=0, last_error="", updated_at=Now()
     )

@@ -8,14 +8,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 from celery import shared_task
-from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Least, Now
 
-from shop import gateways, payments
-from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable
+from shop import gateways, payment_pauses, payments
+from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable, UnknownGateway
 from shop.models import PaymentEvent, PaymentIntent
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 PROCESS_AFTER_SECONDS = 5
 PROCESS_BATCH = 200
 UNKNOWN_PAYMENT = "unknown payment"
+#: How often an event about an unknown payment is looked at again: a few minutes in all.
+UNKNOWN_TRIES = 6
+#: What `process` says of an event that will be tried again.
+WAITING = "waiting"
+TRIED_AGAIN = (GatewayUnavailable, GatewayRefused, UnknownGateway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +69,79 @@ def process_event(event_pk: int) -> None:
     """Process one stored event. Run twice, it has one effect: the intent's state decides."""
     try:
         process(event_pk)
-    except GatewayUnavailable:
-        log.warning("Payment event %s waits: its provider does not answer", event_pk)
+    except TRIED_AGAIN as error:
+        log.warning("Payment event %s waits: %s", event_pk, error)
 
 
 def process(event_pk: int) -> str:
     """Do what an event calls for, and note what came of it: that is returned, too.
 
     Raises:
-        GatewayUnavailable: to be tried again.
+        GatewayUnavailable, GatewayRefused, UnknownGateway: noted, and tried again later; so is what nobody
+            foresaw.
     """
     event = PaymentEvent.objects.get(pk=event_pk)
     if event.processed_at is not None:
         return event.outcome
     intent = _intent_of(event)
     if intent is None:
-        log.warning("%s event %s is about an unknown payment", event.gateway, event.event_id)
-        outcome = UNKNOWN_PAYMENT
-    else:
+        return _unknown(event)
+    try:
         outcome = _apply(event, intent)
-    unprocessed = PaymentEvent.objects.filter(pk=event.pk, processed_at=None)
-    unprocessed.update(processed_at=Now(), outcome=outcome)
-    return outcome
+    except Exception as error:
+        _put_off(event, error=f"{type(error).__name__}: {error}")
+        raise
+    return _done(event, outcome)
 
 
 def process_due(*, limit: int = PROCESS_BATCH) -> int:
-    """Process what was stored a while ago and left lying; return how many events are done."""
+    """Process what was stored a while ago and left lying, or failed; return how many events are done."""
     old = Now() - timedelta(seconds=PROCESS_AFTER_SECONDS)
-    due = PaymentEvent.objects.filter(processed_at=None, received_at__lt=old)
-    done = 0
-    for pk in due.order_by("received_at").values_list("pk", flat=True)[:limit]:
+    due = PaymentEvent.objects.filter(processed_at=None, received_at__lt=old, due_at__lte=Now())
+    done, until = 0, monotonic() + payments.SETTLE_SECONDS
+    for pk in due.order_by("due_at").values_list("pk", flat=True)[:limit]:
+        if monotonic() > until:
+            break
         try:
-            process(pk)
-            done += 1
-        except GatewayUnavailable:
-            log.warning("Payment event %s waits: its provider does not answer", pk)
-        except GatewayRefused:
-            log.exception("Payment event %s waits: its provider refuses", pk)
+            done += process(pk) != WAITING
+        except TRIED_AGAIN as error:
+            log.warning("Payment event %s waits: %s", pk, error)
+        except DatabaseError:
+            raise
+        except Exception:
+            # One event that nobody foresaw must not keep the others waiting.
+            log.exception("Payment event %s failed", pk)
     return done
 
 
 def retry(*, event: PaymentEvent) -> str:
     """Process an event again, on a person's wish; return what came of it."""
-    PaymentEvent.objects.filter(pk=event.pk).update(processed_at=None, outcome="")
+    PaymentEvent.objects.filter(pk=event.pk).update(processed_at=None, outcome="", due_at=Now())
     return process(event.pk)
+
+
+def _done(event: PaymentEvent, outcome: str) -> str:
+    unprocessed = PaymentEvent.objects.filter(pk=event.pk, processed_at=None)
+    unprocessed.update(processed_at=Now(), outcome=outcome, last_error="")
+    return outcome
+
+
+def _unknown(event: PaymentEvent) -> str:
+    """Kept, and looked at again for a while: a payment may be restored or committed after its event."""
+    log.warning("%s event %s is about an unknown payment", event.gateway, event.event_id)
+    if event.tries >= UNKNOWN_TRIES:
+        return _done(event, UNKNOWN_PAYMENT)
+    _put_off(event, error=UNKNOWN_PAYMENT)
+    return WAITING
+
+
+def _put_off(event: PaymentEvent, *, error: str) -> None:
+    seconds = payment_pauses.PAUSES[min(event.tries, len(payment_pauses.PAUSES) - 1)]
+    PaymentEvent.objects.filter(pk=event.pk, processed_at=None).update(
+        tries=Least(F("tries") + 1, payment_pauses.MOST_TRIES),
+        last_error=error[:200],
+        due_at=Now() + timedelta(seconds=seconds),
+    )
 
 
 def _intent_of(event: PaymentEvent) -> PaymentIntent | None:
@@ -127,6 +162,7 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
         case EventKind.CAPTURED | EventKind.CANCELLED | EventKind.REFUNDED:
             if intent.state == PaymentIntent.State.CREATED:
                 # It overtook the event before it, or the answer to the call: the provider knows.
+                intent.reference = intent.reference or event.reference
                 payments.look_up(intent)
         case _:
             return "ignored"

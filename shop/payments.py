@@ -7,29 +7,35 @@
 An intent's state says what is to be done next, and is committed before it is done. Every call to a provider
 is idempotent by the intent's id and never made inside a transaction; every answer is recorded by one
 conditional UPDATE. So a process may die between any two lines, and two may do the same step: `settle_due`
-drives on what is unfinished, and asks the provider when an outcome is unknown.
+drives on what is unfinished, and asks the provider when an outcome is unknown (`payment_pauses` says when).
+
+The provider's id of an intent is committed before the bank is asked: an intent without one never was, and
+needs neither a question nor a cancellation.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory import reservations
-from shop import discounts, gateways, orders, refund_settling, refunds
+from shop import discounts, gateways, orders, payment_pauses, refund_settling, refunds
 from shop.gateways import (
+    ActionRequired,
     AlreadyCaptured,
     Authorised,
     Declined,
     GatewayRefused,
     GatewayUnavailable,
     Pending,
+    Status,
+    UnknownGateway,
     View,
 )
 from shop.models import Order, PaymentIntent
@@ -46,11 +52,12 @@ UNFINISHED = (
     State.CONFIRMED,
     State.CANCELLING,
 )
-#: Seconds that the request which started a step is given to finish it before `settle_due` does.
-SETTLE_AFTER_SECONDS = 5
-#: Seconds after which a payment that the provider never heard of was never sent: longer than any call takes.
+#: Seconds after which a payment that no bank was asked about was never sent: longer than any call takes.
 NEVER_SENT_SECONDS = 60
 SETTLE_BATCH = 200
+#: Seconds after which a run of `settle_due` leaves the rest to the next: a provider that is away costs each
+#: call its whole time limit, and CELERY_TASK_TIME_LIMIT ends the worker.
+SETTLE_SECONDS = 45
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
 NEVER_SENT = "The payment did not reach the bank. Nothing was charged; please try again."
@@ -90,13 +97,29 @@ def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable:
         intent = order.payment_intents.create(
             gateway=name, method=kept, amount=order.total, currency=order.currency
         )
-    try:
-        _authorise(intent)
-        drive(intent.pk)
-    except GatewayUnavailable:
-        log.warning("%s: no answer to the payment of order %s", name, order.reference)
-    intent.refresh_from_db()
+    _for_now(intent, lambda: _begin(intent))
     return Started(intent)
+
+
+def come_back(intent: PaymentIntent) -> None:
+    """The shopper returns from their bank: ask what came of it, and go on. Safe to call at any time."""
+    _for_now(intent, lambda: settle(intent))
+
+
+def give_up(*, order: Order) -> bool:
+    """Let go of a payment that waits for the shopper at their bank, so that they can pay in another way.
+
+    False when none does: the bank may have answered a moment ago.
+    """
+    with transaction.atomic():
+        order = orders.hold_still(order.pk)
+        waiting = order.payment_intents.filter(state=State.CREATED, action__isnull=False).first()
+        if waiting is None or not _move(waiting, [State.CREATED], State.CANCELLING):
+            return False
+        message = "The payment was given up, to pay in another way."
+        orders.record(order=order, kind="payment_given_up", message=message)
+    _for_now(waiting, lambda: drive(waiting.pk))
+    return True
 
 
 def read_method(method: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -130,8 +153,12 @@ def drive(intent_id: UUID) -> PaymentIntent:
 
 def look_up(intent: PaymentIntent) -> None:
     """Ask the provider about an intent whose outcome is unknown, and record what it says."""
-    status = _ask(intent, lambda gateway: gateway.status(intent))
+    status = Status(View.UNKNOWN)
+    if intent.reference:
+        status = _ask(intent, lambda gateway: gateway.status(intent))
     match status.view:
+        case View.PENDING:
+            payment_pauses.nothing_yet(intent, action=status.action)
         case View.AUTHORISED | View.CAPTURED | View.REFUNDED:
             record_authorised(intent.pk, reference=status.reference)
         case View.DECLINED | View.CANCELLED:
@@ -157,6 +184,7 @@ def record_authorised(intent_id: UUID, *, reference: str) -> None:
             return
     intent.refresh_from_db()
     if intent.state in (State.DECLINED, State.CANCELLED):
+        intent.reference = intent.reference or reference
         status = _ask(intent, lambda gateway: gateway.status(intent))
         if status.view in (View.AUTHORISED, View.CAPTURED):
             _move(
@@ -192,22 +220,35 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
 
     Safe to run twice at once: provider calls are idempotent, and each answer is recorded once.
     """
-    old = Q(updated_at__lt=Now() - timedelta(seconds=SETTLE_AFTER_SECONDS))
-    ours = Q(state=State.CANCELLING)
     # In no order: a batch of payments that wait for their bank must not keep the others waiting.
-    due = PaymentIntent.objects.filter(old | ours, state__in=UNFINISHED).order_by("?")
-    settled = 0
+    due = PaymentIntent.objects.filter(payment_pauses.due(), state__in=UNFINISHED).order_by("?")
+    settled, until = 0, monotonic() + SETTLE_SECONDS
     for intent in due[:limit]:
+        if monotonic() > until:
+            break
         try:
             settled += settle(intent).state not in UNFINISHED
         except GatewayUnavailable as error:
             log.warning("%s: %s of %s waits: %s", intent.gateway, intent.state, intent.pk, error)
         except GatewayRefused:
-            # For a person to look at: the audit names it, and the others go on.
+            # For a person to look at: the admin and the audit name it, and the others go on.
             log.exception("%s refuses: %s is %s", intent.gateway, intent.pk, intent.state)
-        except gateways.UnknownGateway:
+        except UnknownGateway:
             log.exception("%s: switched off, and %s is %s", intent.gateway, intent.pk, intent.state)
     return settled + refund_settling.settle_due(limit=limit)
+
+
+def _begin(intent: PaymentIntent) -> None:
+    """Make the intent known to its provider, commit its id there, and only then ask the bank."""
+    prepared = _ask(intent, lambda gateway: gateway.prepare(intent))
+    if isinstance(prepared, Declined):
+        record_declined(intent.pk, reason=prepared.reason)
+        return
+    # Given up meanwhile: then nobody asks the bank.
+    if _move(intent, [State.CREATED], State.CREATED, reference=prepared.reference):
+        intent.reference = prepared.reference
+        _authorise(intent)
+        drive(intent.pk)
 
 
 def _authorise(intent: PaymentIntent) -> None:
@@ -219,6 +260,8 @@ def _authorise(intent: PaymentIntent) -> None:
             record_declined(intent.pk, reason=reason)
         case Pending(reference):
             _move(intent, [State.CREATED], State.CREATED, reference=reference)
+        case ActionRequired(reference, action):
+            _move(intent, [State.CREATED], State.CREATED, reference=reference, action=dict(action))
 
 
 def _confirm(intent: PaymentIntent) -> None:
@@ -270,7 +313,8 @@ def _undo(intent: PaymentIntent, *, reason: str) -> None:
 
 def _cancel(intent: PaymentIntent) -> None:
     try:
-        _ask(intent, lambda gateway: gateway.cancel(intent))
+        if intent.reference:
+            _ask(intent, lambda gateway: gateway.cancel(intent))
     except AlreadyCaptured:
         with transaction.atomic():
             order = orders.hold_still(intent.order_id)
@@ -287,17 +331,32 @@ def _cancel(intent: PaymentIntent) -> None:
             orders.record(order=order, kind="payment_returned", message=message)
 
 
+def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
+    """Do as much as can be done while the shopper waits; beat does the rest."""
+    try:
+        work()
+    except (GatewayUnavailable, GatewayRefused):
+        log.warning("%s: payment %s is left to beat", intent.gateway, intent.pk, exc_info=True)
+    intent.refresh_from_db()
+
+
 def _ask(intent: PaymentIntent, call: Callable[[gateways.Gateway], Answer]) -> Answer:
     """Call the provider: never inside a transaction, where a slow answer would hold rows."""
     if connection.in_atomic_block:
         raise RuntimeError("A payment provider must not be called inside a transaction.")
-    return call(gateways.find(intent.gateway))
+    try:
+        return call(gateways.find(intent.gateway))
+    except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
+        payment_pauses.failed(intent, error)
+        raise
 
 
-def _move(intent: PaymentIntent, states: list[State], to: State, **fields: str) -> bool:
+def _move(intent: PaymentIntent, states: list[State], to: State, **fields: Any) -> bool:
     """The only way an intent changes: from one of `states`, or not at all."""
+    if to != State.CREATED:
+        fields["action"] = None
     rows = PaymentIntent.objects.filter(pk=intent.pk, state__in=states)
-    return bool(rows.update(state=to, updated_at=Now(), **fields))
+    return bool(rows.update(state=to, updated_at=Now(), tries=0, last_error="", **fields))
 
 
 def _has_live(order: Order) -> bool:

@@ -6,8 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from shop import payment_events, payments
-from shop.gateways import GatewayUnavailable, UnknownGateway
+from shop import payment_events, payment_pauses, payments
+from shop.gateways import GatewayRefused, GatewayUnavailable, UnknownGateway
 from shop.models import PaymentEvent, PaymentIntent
 
 
@@ -27,10 +27,61 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return request.user.has_perm("shop.refund_order")
 
 
+class TroubleFilter(admin.SimpleListFilter):
+    """Payments that were tried in vain, and those for which somebody has to look."""
+
+    title = "trouble"
+    parameter_name = "trouble"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("tried", "Tried in vain"), ("stuck", "Stuck: somebody has to look")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PaymentIntent]
+    ) -> QuerySet[PaymentIntent]:
+        unfinished = queryset.filter(state__in=payments.UNFINISHED)
+        match self.value():
+            case "tried":
+                return unfinished.filter(tries__gt=0)
+            case "stuck":
+                return unfinished.filter(tries__gte=payment_pauses.STUCK_TRIES)
+        return queryset
+
+
+class EventStateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("waiting", "Waiting"), ("failed", "Failed, to be tried again"), ("done", "Done")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PaymentEvent]
+    ) -> QuerySet[PaymentEvent]:
+        match self.value():
+            case "waiting":
+                return queryset.filter(processed_at=None, tries=0)
+            case "failed":
+                return queryset.filter(processed_at=None, tries__gt=0)
+            case "done":
+                return queryset.exclude(processed_at=None)
+        return queryset
+
+
 @admin.register(PaymentIntent)
 class PaymentIntentAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "order", "gateway", "amount", "currency", "state", "updated_at"]
-    list_filter = ["state", "gateway", "created_at"]
+    list_display = [
+        "created_at",
+        "order",
+        "gateway",
+        "amount",
+        "currency",
+        "state",
+        "tries",
+        "last_error",
+        "updated_at",
+    ]
+    list_filter = [TroubleFilter, "state", "gateway", "created_at"]
     list_select_related = ["order"]
     search_fields = ["id", "reference", "order__reference", "order__email"]
     actions = ["try_again"]
@@ -40,7 +91,7 @@ class PaymentIntentAdmin(ReadOnlyAdmin):
         for intent in queryset:
             try:
                 state = payments.settle(intent).get_state_display()
-            except (GatewayUnavailable, UnknownGateway) as error:
+            except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
                 self.message_user(request, f"Payment {intent.pk}: {error}", messages.ERROR)
             else:
                 self.message_user(request, f"Payment {intent.pk}: {state}", messages.SUCCESS)
@@ -48,16 +99,25 @@ class PaymentIntentAdmin(ReadOnlyAdmin):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(ReadOnlyAdmin):
-    list_display = ["received_at", "gateway", "kind", "reference", "processed_at", "outcome"]
-    list_filter = [
+    list_display = [
+        "received_at",
         "gateway",
         "kind",
-        ("processed_at", admin.EmptyFieldListFilter),
+        "reference",
+        "state",
         "outcome",
-        "received_at",
+        "tries",
+        "last_error",
     ]
+    list_filter = [EventStateFilter, "gateway", "kind", "outcome", "received_at"]
     search_fields = ["event_id", "reference"]
     actions = ["process_again"]
+
+    @admin.display(description="State", ordering="processed_at")
+    def state(self, event: PaymentEvent) -> str:
+        if event.processed_at is not None:
+            return "Done"
+        return "Failed, to be tried again" if event.tries else "Waiting"
 
     @admin.action(description="Process again", permissions=["retry"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[PaymentEvent]) -> None:
@@ -65,7 +125,7 @@ class PaymentEventAdmin(ReadOnlyAdmin):
         for event in queryset:
             try:
                 outcome = payment_events.retry(event=event)
-            except (GatewayUnavailable, UnknownGateway) as error:
+            except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
                 self.message_user(request, f"Event {event.event_id}: {error}", messages.ERROR)
             else:
                 self.message_user(request, f"Event {event.event_id}: {outcome}", messages.SUCCESS)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import path
 from django_countries.serializers import CountryFieldMixin
@@ -36,10 +37,17 @@ class AddressSerializer(CountryFieldMixin, serializers.ModelSerializer[Address])
 
 
 class PaymentMethodSerializer(serializers.Serializer[Any]):
-    """Which gateway, and what it needs to know; the demo gateway takes a card."""
+    """Which gateway, and what it needs to know: the demo gateway a card, Stripe its payment method's id."""
 
     method = serializers.CharField(max_length=20)
-    card = serializers.CharField(max_length=20, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        asked = {
+            name: serializers.CharField(max_length=100, required=False, help_text=str(field.label))
+            for gateway in gateways.GATEWAYS.values()
+            for name, field in gateway.form_fields().items()
+        }
+        return super().get_fields() | asked
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -71,10 +79,32 @@ class LineItemSerializer(serializers.ModelSerializer[LineItem]):
         fields = ["sku", "name", "quantity", "unit_price", "total"]
 
 
+class PaymentActionSerializer(serializers.Serializer[Any]):
+    """What the shopper has to do before their bank decides; `url` is a page for their browser."""
+
+    type = serializers.CharField()
+    url = serializers.URLField(required=False)
+    client_secret = serializers.CharField(required=False)
+    publishable_key = serializers.CharField(required=False)
+    script = serializers.URLField(required=False)
+
+
 class PaymentSerializer(serializers.ModelSerializer[PaymentIntent]):
+    action = serializers.SerializerMethodField()
+
     class Meta:
         model = PaymentIntent
-        fields = ["gateway", "state", "amount", "currency", "decline_reason"]
+        fields = ["gateway", "state", "amount", "currency", "decline_reason", "action"]
+
+    @extend_schema_field(PaymentActionSerializer(allow_null=True))
+    def get_action(self, intent: PaymentIntent) -> dict[str, Any] | None:
+        """While the payment is `created`: what the shopper has to do at their bank."""
+        if intent.action is None or intent.state != PaymentIntent.State.CREATED:
+            return None
+        action = dict(intent.action)
+        if action.get("url", "").startswith("/"):
+            action["url"] = settings.SITE_URL + action["url"]
+        return action
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):

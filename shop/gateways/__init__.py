@@ -1,9 +1,12 @@
 """Payment providers behind one small protocol. Adding one is a module and a line in `GATEWAYS`."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 
 from shop.gateways.demo import DemoGateway
 from shop.gateways.protocol import (
+    ActionRequired,
     AlreadyCaptured,
     Authorised,
     BadMethod,
@@ -15,12 +18,15 @@ from shop.gateways.protocol import (
     GatewayUnavailable,
     ParsedEvent,
     Pending,
+    Prepared,
     Status,
     View,
 )
+from shop.gateways.stripe import StripeGateway
 
 __all__ = [
     "GATEWAYS",
+    "ActionRequired",
     "AlreadyCaptured",
     "Authorised",
     "BadMethod",
@@ -32,15 +38,17 @@ __all__ = [
     "GatewayUnavailable",
     "ParsedEvent",
     "Pending",
+    "Prepared",
     "Status",
     "UnknownGateway",
     "View",
+    "fields_of",
     "find",
     "offered",
 ]
 
 #: Every gateway there is, by the name that `settings.PAYMENT_GATEWAYS` switches it on with.
-GATEWAYS: dict[str, Gateway] = {"demo": DemoGateway()}
+GATEWAYS: dict[str, Gateway] = {"demo": DemoGateway(), "stripe": StripeGateway()}
 
 
 class UnknownGateway(LookupError):
@@ -50,6 +58,11 @@ class UnknownGateway(LookupError):
 def offered() -> list[str]:
     """The names of the gateways that take payments here, the preferred one first."""
     return [name for name in settings.PAYMENT_GATEWAYS if name in GATEWAYS]
+
+
+def fields_of(names: Iterable[str]) -> list[str]:
+    """The names of what these gateways ask the shopper."""
+    return [field for name in names for field in find(name).form_fields()]
 
 
 def find(name: str) -> Gateway:

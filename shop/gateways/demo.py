@@ -14,13 +14,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
+from django import forms
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 
 from shop.gateways.protocol import (
+    ActionRequired,
     AlreadyCaptured,
     Authorised,
     BadMethod,
@@ -28,8 +31,10 @@ from shop.gateways.protocol import (
     Declined,
     EventKind,
     GatewayRefused,
+    GatewayUnavailable,
     ParsedEvent,
     Pending,
+    Prepared,
     Status,
     View,
 )
@@ -38,6 +43,8 @@ from shop.models import DemoAuthorisation, DemoDelivery, PaymentIntent
 SIGNATURE_HEADER = "Demo-Signature"
 #: Seconds until the bank of a `late` card answers: long enough to see, short enough to wait for.
 LATE_SECONDS = 8
+#: Seconds by which an `out_of_order` authorisation is told after its capture.
+LAGGING_SECONDS = 4
 #: How often the event about a `duplicate` card is sent.
 DUPLICATES = 3
 #: Events sent in one run of the beat task.
@@ -48,41 +55,89 @@ Row = DemoAuthorisation.State
 
 
 class Card(StrEnum):
+    """How the demonstration bank behaves; the order is that of the checkout."""
+
     APPROVE = "approve"
+    SECOND_STEP = "second_step"
     DECLINE = "decline"
     LATE = "late"
+    LATE_DECLINE = "late_decline"
     DUPLICATE = "duplicate"
+    OUT_OF_ORDER = "out_of_order"
+    SILENT = "silent"
+    LOST = "lost"
+    CAPTURE_SILENT = "capture_silent"
+    CAPTURE_REFUSED = "capture_refused"
+
+
+CARDS = {
+    Card.APPROVE: "Approve it at once",
+    Card.SECOND_STEP: "Ask you to confirm it on the bank's page",
+    Card.DECLINE: "Decline it",
+    Card.LATE: "Take a few seconds, then approve it",
+    Card.LATE_DECLINE: "Take a few seconds, then decline it",
+    Card.DUPLICATE: "Approve it, and tell us three times",
+    Card.OUT_OF_ORDER: "Approve it, and tell us in the wrong order",
+    Card.SILENT: "Approve it, and lose the answer",
+    Card.LOST: "Never hear of it (we find out after a minute)",
+    Card.CAPTURE_SILENT: "Approve it, pay, and lose the answer to that",
+    Card.CAPTURE_REFUSED: "Approve it, and then refuse to pay",
+}
+#: What the bank has in its book at once; the others are authorised.
+FIRST_ANSWERS = {
+    Card.DECLINE: Row.DECLINED,
+    Card.SECOND_STEP: Row.PENDING,
+    Card.LATE: Row.PENDING,
+    Card.LATE_DECLINE: Row.PENDING,
+}
+SLOW = (Card.LATE, Card.LATE_DECLINE)
 
 
 class DemoGateway:
     """The provider's side of the protocol. Each method is one transaction on the provider's own book."""
+
+    title = "Demonstration card"
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        return {
+            "card": forms.ChoiceField(
+                label="How the bank answers",
+                choices=[*CARDS.items()],
+                initial=Card.APPROVE,
+                required=False,
+                widget=forms.RadioSelect,
+                error_messages={"invalid_choice": "Choose one of the cards."},
+            )
+        }
 
     def read_method(self, method: Mapping[str, Any]) -> dict[str, Any]:
         if method.get("card") not in list(Card):
             raise BadMethod(f"The demo card is one of: {', '.join(Card)}.")
         return {"method": "demo", "card": method["card"]}
 
-    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending:
+    def prepare(self, intent: PaymentIntent) -> Prepared:
+        return Prepared(reference_of(intent))
+
+    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:
         card = Card(intent.method["card"])
-        answers = {Card.DECLINE: Row.DECLINED, Card.LATE: Row.PENDING}
+        if card is Card.LOST:
+            raise GatewayUnavailable("The question got lost on its way to the bank.")
         with transaction.atomic():
             row, is_new = DemoAuthorisation.objects.get_or_create(
                 reference=reference_of(intent),
                 defaults={
                     "amount": intent.amount,
                     "currency": intent.currency,
-                    "state": answers.get(card, Row.AUTHORISED),
+                    "state": FIRST_ANSWERS.get(card, Row.AUTHORISED),
                 },
             )
             if is_new:
-                kind = EventKind.DECLINED if row.state == Row.DECLINED else EventKind.AUTHORISED
-                _announce(
-                    intent,
-                    kind,
-                    times=DUPLICATES if card is Card.DUPLICATE else 1,
-                    after=LATE_SECONDS if card is Card.LATE else 0,
-                )
+                _announce_first(intent, card)
+        if card is Card.SILENT:
+            raise GatewayUnavailable("The bank's answer got lost on its way to us.")
         match row.state:
+            case Row.PENDING if card is Card.SECOND_STEP:
+                return ActionRequired(row.reference, action_of(intent))
             case Row.PENDING:
                 return Pending(row.reference)
             case Row.DECLINED:
@@ -93,10 +148,14 @@ class DemoGateway:
                 return Authorised(row.reference)
 
     def capture(self, intent: PaymentIntent) -> None:
+        card = Card(intent.method["card"])
+        is_refused = card is Card.CAPTURE_REFUSED
         with transaction.atomic():
-            if _move(intent, [Row.AUTHORISED], Row.CAPTURED):
-                _announce(intent, EventKind.CAPTURED)
-                return
+            is_new = _move(intent, [Row.AUTHORISED], Row.CANCELLED if is_refused else Row.CAPTURED)
+            if is_new:
+                _announce(intent, EventKind.CANCELLED if is_refused else EventKind.CAPTURED)
+        if is_new and card is Card.CAPTURE_SILENT:
+            raise GatewayUnavailable("The bank has paid, and its answer got lost.")
         state = _state(intent)
         if state not in (Row.CAPTURED, Row.REFUNDED):
             raise GatewayRefused(f"A payment that is {state or 'unknown'} cannot be captured.")
@@ -137,7 +196,10 @@ class DemoGateway:
 
     def status(self, intent: PaymentIntent) -> Status:
         state = _state(intent)
-        return Status(View.UNKNOWN) if state is None else Status(View(state), reference_of(intent))
+        if state is None:
+            return Status(View.UNKNOWN)
+        asks = state == Row.PENDING and intent.method["card"] == Card.SECOND_STEP
+        return Status(View(state), reference_of(intent), action_of(intent) if asks else None)
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         """No time limit on a signature: an event that comes again has its id, and so no effect."""
@@ -176,6 +238,24 @@ def reference_of(intent: PaymentIntent) -> str:
     return f"demo_{intent.pk.hex}"
 
 
+def action_of(intent: PaymentIntent) -> dict[str, str]:
+    """The bank's page for a second step."""
+    return {"type": "redirect", "url": reverse("shop:demo-bank", args=[intent.pk])}
+
+
+def decide(intent: PaymentIntent, *, approves: bool) -> bool:
+    """What the shopper says on the bank's page. False when the bank does not wait for it (any more)."""
+    with transaction.atomic():
+        if not _move(intent, [Row.PENDING], Row.AUTHORISED if approves else Row.DECLINED):
+            return False
+        _announce(intent, EventKind.AUTHORISED if approves else EventKind.DECLINED)
+        return True
+
+
+def waits_for_shopper(intent: PaymentIntent) -> bool:
+    return _state(intent) == Row.PENDING
+
+
 def deliver_due(*, send: Callable[[bytes, Mapping[str, str]], object]) -> int:
     """Send the events that are due; what `send` raises keeps that event for the next run.
 
@@ -194,12 +274,26 @@ def deliver_due(*, send: Callable[[bytes, Mapping[str, str]], object]) -> int:
 
 
 def _is_still_true(payload: Mapping[str, Any]) -> bool:
-    """A late bank says yes now, unless the payment was cancelled while it thought."""
-    if payload["type"] != "payment.authorised":
+    """A late bank decides now, unless the payment was cancelled while it thought."""
+    if not payload["late"]:
         return True
+    says = Row.DECLINED if payload["type"] == "payment.declined" else Row.AUTHORISED
     rows = DemoAuthorisation.objects.filter(reference=payload["reference"])
-    rows.filter(state=Row.PENDING).update(state=Row.AUTHORISED)
-    return not (payload["late"] and rows.filter(state=Row.CANCELLED).exists())
+    rows.filter(state=Row.PENDING).update(state=says)
+    return not rows.filter(state=Row.CANCELLED).exists()
+
+
+def _announce_first(intent: PaymentIntent, card: Card) -> None:
+    if card in (Card.SECOND_STEP, Card.SILENT):
+        return
+    says_no = card in (Card.DECLINE, Card.LATE_DECLINE)
+    after = LATE_SECONDS if card in SLOW else 0
+    _announce(
+        intent,
+        EventKind.DECLINED if says_no else EventKind.AUTHORISED,
+        times=DUPLICATES if card is Card.DUPLICATE else 1,
+        after=LAGGING_SECONDS if card is Card.OUT_OF_ORDER else after,
+    )
 
 
 def _announce(intent: PaymentIntent, kind: EventKind, *, times: int = 1, after: float = 0) -> None:

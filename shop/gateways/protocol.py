@@ -2,7 +2,8 @@
 
 Every call names the intent, and repeating it changes nothing: the intent's id is the idempotency key; a
 refund, of which an intent may have several, brings a key of its own.
-A call that raises `GatewayUnavailable` may have happened or not; `status` tells later.
+A call that raises `GatewayUnavailable` may have happened or not; `status` tells later. `docs/payments.md` says
+how to add a provider.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,16 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from django import forms
+
 from shop.models import PaymentIntent
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The provider has heard of the intent. `reference` is its own id; no bank was asked yet."""
+
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,18 @@ class Pending:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """The shopper has to do something first, mostly at their bank; an event tells what came of it.
+
+    `action` is kept until then and shown to the shopper: `{"type": "redirect", "url": ...}` is a page to go
+    to, any other type is for the provider's script on our page.
+    """
+
+    reference: str
+    action: Mapping[str, Any]
+
+
 class View(StrEnum):
     """What the provider believes about an intent."""
 
@@ -50,8 +72,11 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
+    """`action` is what a pending intent waits for, when it is the shopper who has to do it."""
+
     view: View
     reference: str = ""
+    action: Mapping[str, Any] | None = None
 
 
 class EventKind(StrEnum):
@@ -99,10 +124,22 @@ class BadMethod(ValueError):
 class Gateway(Protocol):
     """One payment provider. Calls have a time limit of their own and raise `GatewayUnavailable`."""
 
+    #: What shoppers choose it by. Their pages include `shop/gateways/<name>.html` for its form fields.
+    title: str
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        """What the shopper says about how they pay, for `read_method`; none of it is required by itself."""
+
     def read_method(self, method: Mapping[str, Any]) -> dict[str, Any]:
         """What is kept of the shopper's choice (never a card number). Raises `BadMethod`."""
 
-    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending:
+    def prepare(self, intent: PaymentIntent) -> Prepared | Declined:
+        """Tell the provider of an intent, and learn its id there, before any money is asked for.
+
+        The id is committed before `authorise`: an intent without one has never reached a bank.
+        """
+
+    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:
         """Ask the bank to keep the amount for us."""
 
     def capture(self, intent: PaymentIntent) -> None:
@@ -118,7 +155,7 @@ class Gateway(Protocol):
         """
 
     def status(self, intent: PaymentIntent) -> Status:
-        """What the provider believes; `UNKNOWN` when it never heard of the intent."""
+        """What the provider believes; `UNKNOWN` when no bank was ever asked."""
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         """Verify and read what the provider sent. Raises `BadSignature`."""

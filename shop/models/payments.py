@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from shop.models.orders import Order
 
@@ -38,7 +39,7 @@ class PaymentIntent(models.Model):
         null=True, blank=True, help_text="What the shopper has to do at the bank, while it is so."
     )
     tries = models.PositiveSmallIntegerField(
-        default=0, help_text="Calls in a row that the provider did not answer."
+        default=0, help_text="Times in a row that the provider was asked and nothing came of it."
     )
     last_error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -81,6 +82,7 @@ class PaymentEvent(models.Model):
     reference = models.CharField(max_length=100, blank=True)
     payload = models.JSONField()
     received_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(default=timezone.now, help_text="When it is tried next.")
     processed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=200, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -93,7 +95,7 @@ class PaymentEvent(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["received_at"],
+                fields=["due_at"],
                 name="payment_event_unprocessed",
                 condition=Q(processed_at__isnull=True),
             )

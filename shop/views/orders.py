@@ -66,6 +66,15 @@ def pay(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 @never_cache
+@limited("pay", *PAY_LIMITS)
+@require_POST
+def pay_otherwise(request: HttpRequest, reference: str) -> HttpResponse:
+    found = own_order(request, reference)
+    payments.give_up(order=found)
+    return _see(found)
+
+
+@never_cache
 @require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, reference: str) -> HttpResponse:
     found = own_order(request, reference)
@@ -133,6 +142,7 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
     )
     can_pay = is_alive and not is_deciding and bool(gateways.offered())
     situation = _situation(found, payment, is_alive=is_alive, is_deciding=is_deciding)
+    action = payment.action if payment and payment.state == Intent.CREATED and is_alive else None
     waits = is_deciding or (found.state == Order.State.PENDING and not is_alive)
     items = found.line_items.select_related("variant__product")
     context = {
@@ -144,13 +154,16 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
         "returned_parcels": list(found.returns.prefetch_related("lines__line_item")),
         "can_return": returns.may_ask(found, now=timezone.now()),
         "payment": payment,
+        "action": action,
+        "action_template": f"shop/gateways/{payment.gateway}_action.html" if payment else "",
         "can_pay": can_pay,
         "pay_form": (form or PayForm()) if can_pay else None,
         "status_title": situation.title,
         "status_text": situation.text,
-        "refresh_seconds": REFRESH_SECONDS if waits else None,
-        "hold_expires_at": found.expires_at if can_pay else None,
-        "can_extend": can_pay and extensions.can_extend(found),
+        # Not while the shopper has something to do on this page.
+        "refresh_seconds": REFRESH_SECONDS if waits and not action else None,
+        "hold_expires_at": found.expires_at if can_pay or action else None,
+        "can_extend": (can_pay or action) and extensions.can_extend(found),
         "server_now": timezone.now(),
     }
     return render(request, "shop/order.html", context, status=422 if form else 200)
@@ -174,6 +187,12 @@ def _situation(
                 "No payment came in time, and what was held went back on the shelf. "
                 + _money_of_closed(payment),
             )
+    if is_deciding and is_alive and payment is not None and payment.action is not None:
+        return Situation(
+            "Your bank wants to hear from you",
+            "Confirm the payment with your bank, and you come back here. What you ordered is held for "
+            "you until the time is over; nothing is charged before you confirm.",
+        )
     if is_deciding:
         return Situation(
             "One moment",
@@ -202,6 +221,7 @@ def _money_of_closed(payment: PaymentIntent | None) -> str:
 urlpatterns = [
     path("orders/<str:reference>/", order, name="order"),
     path("orders/<str:reference>/pay/", pay, name="order-pay"),
+    path("orders/<str:reference>/pay/otherwise/", pay_otherwise, name="order-pay-otherwise"),
     path("orders/<str:reference>/cancel/", cancel, name="order-cancel"),
     path("orders/<str:reference>/extend/", extend, name="order-extend"),
 ]

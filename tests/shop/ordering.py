@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from django import forms
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -13,6 +14,7 @@ from inventory import reservations
 from shop import checkout, orders, payments
 from shop.checkout import AddressData, OrderLine, Placed
 from shop.gateways import (
+    ActionRequired,
     AlreadyCaptured,
     Authorised,
     BadSignature,
@@ -21,6 +23,7 @@ from shop.gateways import (
     GatewayUnavailable,
     ParsedEvent,
     Pending,
+    Prepared,
     Status,
     View,
 )
@@ -131,11 +134,19 @@ class FakeGateway:
             raise answer
         return answer
 
+    title = "Fake"
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        return {}
+
     def read_method(self, method: Mapping[str, Any]) -> dict[str, Any]:
         return {"method": "fake"}
 
-    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending:
-        answer: Authorised | Declined | Pending | None = self._answer("authorise")
+    def prepare(self, intent: PaymentIntent) -> Prepared:
+        return Prepared(f"fake-{intent.pk}")
+
+    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:
+        answer: Authorised | Declined | Pending | ActionRequired | None = self._answer("authorise")
         reference = f"fake-{intent.pk}"
         self.views.setdefault(str(intent.pk), View.AUTHORISED)
         return answer or Authorised(reference)

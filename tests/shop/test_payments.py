@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from inventory import audit, reservations, stock
 from inventory.models import Reservation
-from shop import gateways, orders, payments, refund_settling, refunds
+from shop import gateways, orders, payment_pauses, payments, refund_settling, refunds
 from shop.gateways import Authorised, BadMethod, Declined, GatewayRefused, Pending, View, demo
 from shop.models import DemoAuthorisation, Order, PaymentIntent
 from shop.payments import NotPayable, Started
@@ -154,7 +154,7 @@ def test_an_order_whose_time_is_over_starts_no_payment(fake: FakeGateway) -> Non
         ({}, "Payment methods here: demo."),
         ({"method": "gold"}, "Payment methods here: demo."),
         ({"method": ["demo"]}, "Payment methods here: demo."),
-        ({"method": "demo"}, "The demo card is one of: approve, decline, late, duplicate."),
+        ({"method": "demo"}, "The demo card is one of: approve, second_step, decline, late,"),
         ({"method": "demo", "card": "4111111111111111"}, "The demo card is one of"),
     ],
 )
@@ -275,7 +275,7 @@ def test_a_payment_that_the_provider_never_heard_of_is_given_up(fake: FakeGatewa
     fake.says["authorise"] = AWAY
     intent = pay(order, FAKE)
     fake.views.clear()
-    let_time_pass(seconds=payments.SETTLE_AFTER_SECONDS + 1)
+    let_time_pass(seconds=payment_pauses.PAUSES[1] + 1)
     payments.settle_due()
     assert books(order)["payments"] == ["created"]
     settle()

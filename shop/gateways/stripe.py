@@ -1,0 +1,315 @@
+"""Stripe, by its own library: PaymentIntents that are captured by hand.
+
+Stripe.js turns the card into a payment method in the browser; only its id comes here. An intent is created
+without asking the bank (`prepare`), and confirmed under the id that we have committed (`authorise`), so
+nothing rests on how long Stripe remembers an idempotency key. Where a call says no, the intent's status at
+Stripe says whether it was done before.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import stripe
+from django import forms
+from django.conf import settings
+from django.urls import reverse
+
+from shop.gateways.protocol import (
+    ActionRequired,
+    AlreadyCaptured,
+    Authorised,
+    BadMethod,
+    BadSignature,
+    Declined,
+    EventKind,
+    GatewayRefused,
+    GatewayUnavailable,
+    ParsedEvent,
+    Pending,
+    Prepared,
+    Status,
+    View,
+)
+from shop.models import PaymentIntent
+
+log = logging.getLogger(__name__)
+
+SIGNATURE_HEADER = "Stripe-Signature"
+#: The version whose shapes are read here, whatever the account's default is.
+API_VERSION = "2026-10-28.endive"
+#: Seconds to connect, and to wait for an answer. A bank that is asked takes its time.
+TIMEOUT = (3.0, 6.0)
+BANK_TIMEOUT = (3.0, 12.0)
+#: Seconds by which a signature may be old; Stripe signs anew whenever it sends an event again.
+TOLERANCE_SECONDS = 300
+NEEDS_SCRIPT = (
+    "The card was not read: paying by card needs JavaScript. The other ways to pay do not."
+)
+DECLINED = "The bank declined this card."
+CANCELLED = "This payment was cancelled."
+
+#: Currencies that Stripe counts in whole units, and in thousandths; all others in hundredths.
+WHOLE = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"}
+    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+VIEWS = {
+    "requires_payment_method": View.DECLINED,
+    "requires_confirmation": View.UNKNOWN,
+    "requires_action": View.PENDING,
+    "processing": View.PENDING,
+    "requires_capture": View.AUTHORISED,
+    "succeeded": View.CAPTURED,
+    "canceled": View.CANCELLED,
+}
+KINDS = {
+    "payment_intent.amount_capturable_updated": EventKind.AUTHORISED,
+    "payment_intent.payment_failed": EventKind.DECLINED,
+    "payment_intent.succeeded": EventKind.CAPTURED,
+    "payment_intent.canceled": EventKind.CANCELLED,
+    "charge.refunded": EventKind.REFUNDED,
+}
+
+
+class StripeGateway:
+    title = "Card"
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        script = {
+            "data-stripe-key": settings.STRIPE_PUBLISHABLE_KEY,
+            "data-stripe-script": settings.STRIPE_JS_URL,
+        }
+        return {
+            "payment_method": forms.CharField(
+                label="Stripe's payment method id",
+                max_length=100,
+                required=False,
+                widget=forms.HiddenInput(attrs=script),
+            )
+        }
+
+    def read_method(self, method: Mapping[str, Any]) -> dict[str, Any]:
+        given = method.get("payment_method") or ""
+        if not isinstance(given, str) or not re.fullmatch(r"pm_\w{1,90}", given, re.ASCII):
+            raise BadMethod(NEEDS_SCRIPT if not given else "payment_method is an id of Stripe's.")
+        return {"method": "stripe", "payment_method": given}
+
+    def prepare(self, intent: PaymentIntent) -> Prepared | Declined:
+        try:
+            with _translated():
+                made = _client().v1.payment_intents.create(
+                    {
+                        "amount": minor_units(intent.amount, intent.currency),
+                        "currency": intent.currency.lower(),
+                        "capture_method": "manual",
+                        "payment_method": intent.method["payment_method"],
+                        "allowed_payment_method_types": ["card"],
+                        "metadata": {"intent": str(intent.pk), "order": intent.order.reference},
+                    },
+                    {"idempotency_key": f"{intent.pk}-create"},
+                )
+        except GatewayRefused as refusal:
+            log.warning("stripe: payment %s was not taken: %s", intent.pk, refusal)
+            return Declined("This card cannot be used here. Please try another.")
+        return Prepared(made.id)
+
+    def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:
+        back = settings.SITE_URL + reverse("shop:payment-return", args=[intent.pk])
+        try:
+            with _translated():
+                confirmed = _client(BANK_TIMEOUT).v1.payment_intents.confirm(
+                    intent.reference,
+                    {"return_url": back},
+                    {"idempotency_key": f"{intent.pk}-confirm"},
+                )
+        except stripe.CardError as error:
+            return Declined(str(error.user_message or DECLINED)[:200])
+        except GatewayRefused:
+            # Confirmed before, cancelled, or never possible: its status tells.
+            return _answer(_look(intent))
+        return _answer(confirmed.to_dict())
+
+    def capture(self, intent: PaymentIntent) -> None:
+        try:
+            with _translated():
+                _client(BANK_TIMEOUT).v1.payment_intents.capture(intent.reference)
+        except (GatewayRefused, stripe.CardError) as refusal:
+            if _look(intent)["status"] != "succeeded":
+                raise GatewayRefused(str(refusal)) from refusal
+
+    def cancel(self, intent: PaymentIntent) -> None:
+        try:
+            with _translated():
+                _client().v1.payment_intents.cancel(intent.reference)
+        except GatewayRefused as refusal:
+            match _look(intent)["status"]:
+                case "canceled":
+                    return
+                case "succeeded":
+                    raise AlreadyCaptured("It was captured; refund it.") from refusal
+                case "processing":
+                    raise GatewayUnavailable("The bank is still deciding.") from refusal
+            raise
+
+    def refund(self, intent: PaymentIntent, amount: Decimal, key: UUID) -> None:
+        with _translated():
+            refunds = _client().v1.refunds
+            # Stripe forgets idempotency keys after a day; what it gave back carries ours for ever.
+            made = refunds.list({"payment_intent": intent.reference, "limit": 100})
+            if any(
+                row.metadata is not None
+                and row.metadata.to_dict().get("key") == str(key)
+                and row.status not in ("failed", "canceled")
+                for row in made.auto_paging_iter()
+            ):
+                return
+            refunds.create(
+                {
+                    "payment_intent": intent.reference,
+                    "amount": minor_units(amount, intent.currency),
+                    "metadata": {"key": str(key)},
+                },
+                {"idempotency_key": str(key)},
+            )
+
+    def status(self, intent: PaymentIntent) -> Status:
+        found = _look(intent)
+        view = VIEWS.get(found["status"], View.PENDING)
+        charge = found.get("latest_charge")
+        if view is View.CAPTURED and isinstance(charge, dict) and charge.get("refunded"):
+            view = View.REFUNDED
+        asks = found["status"] == "requires_action"
+        return Status(view, found["id"], _action(found) if asks else None)
+
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
+        secret = settings.STRIPE_WEBHOOK_SECRET
+        if not secret:
+            raise BadSignature("STRIPE_WEBHOOK_SECRET is not set: nobody's signature is right.")
+        try:
+            event = stripe.Webhook.construct_event(
+                body, headers.get(SIGNATURE_HEADER), secret, TOLERANCE_SECONDS
+            ).to_dict()
+            return _read_event(event)
+        except stripe.SignatureVerificationError as error:
+            raise BadSignature("The signature of this event is missing, wrong or old.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BadSignature(f"This is signed, and not an event: {error}.") from error
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """12.34 EUR as 1234. Raises `ValueError` for a fraction that the currency does not have."""
+    code = currency.upper()
+    factor = 1 if code in WHOLE else 1000 if code in THOUSANDTHS else 100
+    units = amount * factor
+    if units != int(units):
+        raise ValueError(f"{code} has no {amount}.")
+    return int(units)
+
+
+@cache
+def _make_client(
+    key: str, base: str, timeout: tuple[float, float], version: str
+) -> stripe.StripeClient:
+    """One per way of calling: it keeps its connections. It tries nothing again; `payment_pauses` does."""
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base} if base else None,
+        http_client=stripe.RequestsClient(timeout=timeout),
+        max_network_retries=0,
+        stripe_version=version,
+    )
+
+
+def _client(timeout: tuple[float, float] = TIMEOUT) -> stripe.StripeClient:
+    return _make_client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, timeout, API_VERSION)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say what the library raises in the protocol's words. `CardError` is left to those who expect it."""
+    try:
+        yield
+    except stripe.CardError:
+        raise
+    except stripe.InvalidRequestError as error:
+        raise GatewayRefused(str(error.user_message or error)) from error
+    except stripe.AuthenticationError as error:
+        log.error("stripe: STRIPE_SECRET_KEY is not accepted: %s", error)  # noqa: TRY400 -- no trace: it would show the key's end
+        raise GatewayUnavailable("Stripe does not accept our key.") from error
+    except stripe.StripeError as error:
+        # No connection, no answer in time, too many calls, a fault of theirs, the same call still at work.
+        raise GatewayUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _look(intent: PaymentIntent) -> dict[str, Any]:
+    with _translated():
+        found = _client().v1.payment_intents.retrieve(
+            intent.reference, {"expand": ["latest_charge"]}
+        )
+    return found.to_dict()
+
+
+def _answer(found: Mapping[str, Any]) -> Authorised | Declined | Pending | ActionRequired:
+    match found["status"]:
+        case "requires_capture" | "succeeded":
+            return Authorised(found["id"])
+        case "requires_action":
+            return ActionRequired(found["id"], _action(found))
+        case "requires_payment_method":
+            error = found.get("last_payment_error") or {}
+            return Declined(str(error.get("message") or DECLINED)[:200])
+        case "canceled":
+            return Declined(CANCELLED)
+        case _:
+            return Pending(found["id"])
+
+
+def _action(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the bank's, or what Stripe.js needs to show it inside ours."""
+    asked = found.get("next_action") or {}
+    if asked.get("type") == "redirect_to_url":
+        return {"type": "redirect", "url": asked["redirect_to_url"]["url"]}
+    return {
+        "type": "stripe",
+        "client_secret": found["client_secret"],
+        "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
+        "script": settings.STRIPE_JS_URL,
+    }
+
+
+def _read_event(event: Mapping[str, Any]) -> ParsedEvent:
+    """Only what is needed is kept: their objects hold secrets, and shoppers' names."""
+    about = event["data"]["object"]
+    reference = about.get("payment_intent") if about["object"] == "charge" else about.get("id")
+    event_id, kind = event["id"], event["type"]
+    texts = (event_id, kind, reference or "")
+    if not all(isinstance(text, str) and len(text) <= 100 and text.isprintable() for text in texts):
+        raise ValueError("its id, type and object are texts of at most 100 characters")
+    return ParsedEvent(
+        event_id=event_id,
+        kind=KINDS.get(kind, EventKind.OTHER),
+        reference=reference or "",
+        intent_id=_uuid((about.get("metadata") or {}).get("intent")),
+        payload={
+            "id": event_id,
+            "type": kind,
+            "created": event.get("created"),
+            "object": about["object"],
+            "status": about.get("status"),
+        },
+    )
+
+
+def _uuid(text: object) -> UUID | None:
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
