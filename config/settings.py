@@ -500,5 +500,6 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "fontTools": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
     },
 }

@@ -125,7 +125,7 @@ class StripeGateway:
         back = settings.SITE_URL + reverse("shop:payment-return", args=[intent.pk])
         try:
             with _translated():
-                confirmed = _client(BANK_TIMEOUT).v1.payment_intents.confirm(
+                confirmed = _client(asks_bank=True).v1.payment_intents.confirm(
                     intent.reference,
                     {"return_url": back},
                     {"idempotency_key": f"{intent.pk}-confirm"},
@@ -140,7 +140,7 @@ class StripeGateway:
     def capture(self, intent: PaymentIntent) -> None:
         try:
             with _translated():
-                _client(BANK_TIMEOUT).v1.payment_intents.capture(intent.reference)
+                _client(asks_bank=True).v1.payment_intents.capture(intent.reference)
         except (GatewayRefused, stripe.CardError) as refusal:
             if _look(intent)["status"] != "succeeded":
                 raise GatewayRefused(str(refusal)) from refusal
@@ -228,7 +228,8 @@ def _make_client(
     )
 
 
-def _client(timeout: tuple[float, float] = TIMEOUT) -> stripe.StripeClient:
+def _client(*, asks_bank: bool = False) -> stripe.StripeClient:
+    timeout = BANK_TIMEOUT if asks_bank else TIMEOUT
     return _make_client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, timeout, API_VERSION)
 
 

@@ -19,11 +19,19 @@ SAFE = {
     "SECRET_KEY": "0123456789" * 5,
     "PAYMENT_GATEWAYS": "",
 }
+STRIPE = {
+    "PAYMENT_GATEWAYS": "stripe",
+    "STRIPE_SECRET_KEY": "sk_live_1",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1",
+}
 
 
-def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def start(
+    environment: dict[str, str], *, show: str = "'started'"
+) -> subprocess.CompletedProcess[str]:
     """What a start in that environment says; an environment of its own, nothing of ours."""
-    code = "import django; django.setup(); print('started')"
+    code = f"import django; django.setup(); from django.conf import settings; print({show})"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -39,6 +47,12 @@ def test_production_starts_when_it_was_told_everything() -> None:
     assert start(SAFE).stdout == "started\n"
 
 
+def test_pages_are_open_to_the_script_of_stripe_where_it_takes_payments_alone() -> None:
+    show = "settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['script-src']"
+    assert start(SAFE, show=show).stdout == "[\"'self'\"]\n"
+    assert start(SAFE | STRIPE, show=show).stdout == "[\"'self'\", 'https://js.stripe.com']\n"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -48,6 +62,8 @@ def test_production_starts_when_it_was_told_everything() -> None:
         ({"SECRET_KEY": ""}, "SECRET_KEY is missing or weak"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is missing or weak"),
         ({"PAYMENT_GATEWAYS": "demo"}, "PAYMENT_GATEWAYS names demo"),
+        ({"PAYMENT_GATEWAYS": "stripe"}, "STRIPE_WEBHOOK_SECRET is not set"),
+        (STRIPE | {"STRIPE_SECRET_KEY": "sk_test_1"}, "STRIPE_SECRET_KEY is not set, or is not"),
     ],
 )
 def test_production_refuses_to_start_and_says_what_to_set(

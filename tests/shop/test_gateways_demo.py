@@ -12,12 +12,14 @@ from pytest_django import Settings
 
 from shop import gateways
 from shop.gateways import (
+    ActionRequired,
     AlreadyCaptured,
     Authorised,
     BadSignature,
     Declined,
     EventKind,
     GatewayRefused,
+    GatewayUnavailable,
     ParsedEvent,
     Pending,
     UnknownGateway,
@@ -63,6 +65,11 @@ def let_time_pass() -> None:
         ("duplicate", Authorised, View.AUTHORISED, ["payment.authorised"] * 3),
         ("late", Pending, View.PENDING, ["payment.authorised"]),
         ("decline", Declined, View.DECLINED, ["payment.declined"]),
+        ("second_step", ActionRequired, View.PENDING, []),
+        ("late_decline", Pending, View.PENDING, ["payment.declined"]),
+        ("out_of_order", Authorised, View.AUTHORISED, ["payment.authorised"]),
+        ("capture_silent", Authorised, View.AUTHORISED, ["payment.authorised"]),
+        ("capture_refused", Authorised, View.AUTHORISED, ["payment.authorised"]),
     ],
 )
 def test_the_card_says_how_the_bank_answers(
@@ -74,7 +81,59 @@ def test_the_card_says_how_the_bank_answers(
     assert announced() == events
 
 
-@pytest.mark.parametrize("name", ["approve", "duplicate", "late", "decline"])
+@pytest.mark.parametrize(("name", "view"), [("silent", View.AUTHORISED), ("lost", View.UNKNOWN)])
+def test_a_bank_that_says_nothing_has_done_it_or_not(name: str, view: View) -> None:
+    intent = make_intent(name)
+    for _ in range(2):
+        with pytest.raises(GatewayUnavailable):
+            bank.authorise(intent)
+    assert (bank.status(intent).view, announced()) == (view, [])
+
+
+def test_a_late_bank_may_say_no() -> None:
+    intent = make_intent("late_decline")
+    bank.authorise(intent)
+    let_time_pass()
+    assert [event.kind for event in delivered()] == [EventKind.DECLINED]
+    assert bank.status(intent).view is View.DECLINED
+
+
+def test_an_event_overtakes_the_one_before_it() -> None:
+    intent = make_intent("out_of_order")
+    bank.authorise(intent)
+    bank.capture(intent)
+    assert [event.kind for event in delivered()] == [EventKind.CAPTURED]
+    let_time_pass()
+    assert [event.kind for event in delivered()] == [EventKind.AUTHORISED]
+    assert bank.status(intent).view is View.CAPTURED
+
+
+def test_a_capture_may_be_refused_or_lose_its_answer() -> None:
+    refused, silent = make_intent("capture_refused"), make_intent("capture_silent")
+    for intent in (refused, silent):
+        bank.authorise(intent)
+    for _ in range(2):
+        with pytest.raises(GatewayRefused, match="cancelled"):
+            bank.capture(refused)
+    with pytest.raises(GatewayUnavailable):
+        bank.capture(silent)
+    bank.capture(silent)
+    assert [bank.status(intent).view for intent in (refused, silent)] == [
+        View.CANCELLED,
+        View.CAPTURED,
+    ]
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_a_second_step_is_taken_once(approves: bool) -> None:
+    intent = make_intent("second_step")
+    bank.authorise(intent)
+    assert demo.decide(intent, approves=approves)
+    assert not demo.decide(intent, approves=not approves)
+    assert announced() == ["payment.authorised" if approves else "payment.declined"]
+
+
+@pytest.mark.parametrize("name", ["approve", "duplicate", "late", "decline", "second_step"])
 def test_asking_twice_is_asking_once(name: str) -> None:
     intent = make_intent(name)
     first = bank.authorise(intent)

@@ -6,17 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import permutations
 from threading import Barrier
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
-from shop import payment_events, payments, tasks
+from inventory import reservations
+from inventory.models import Reservation
+from shop import orders, payment_events, payments, tasks
 from shop.gateways import GatewayUnavailable, demo
 from shop.gateways.demo import SIGNATURE_HEADER
 from shop.models import DemoAuthorisation, DemoDelivery, Order, PaymentEvent, PaymentIntent
+from shop.views.payments import LARGEST_EVENT
 from tests.shop.ordering import books, make_order
 from tests.shop.ordering import demo as card
 
@@ -166,13 +170,94 @@ def test_a_no_from_the_bank_leaves_the_order_waiting() -> None:
     assert (books(order)["order"], books(order)["payments"]) == ("pending", ["declined"])
 
 
+def time_passes() -> None:
+    ago = timedelta(minutes=2)
+    PaymentEvent.objects.update(received_at=F("received_at") - ago, due_at=F("due_at") - ago)
+
+
 def test_an_event_about_an_unknown_payment_is_kept_and_seen() -> None:
     unknown = PaymentIntent(pk=uuid4())
     assert post(event(unknown, "authorised")) == 200
-    process_all()
+    for tries in range(1, payment_events.UNKNOWN_TRIES + 1):
+        time_passes()
+        assert payment_events.process_due() == 0
+        stored = PaymentEvent.objects.get()
+        assert (stored.processed_at, stored.tries) == (None, tries)
+        assert stored.last_error == payment_events.UNKNOWN_PAYMENT
+    time_passes()
+    assert payment_events.process_due() == 1
     stored = PaymentEvent.objects.get()
     assert stored.outcome == payment_events.UNKNOWN_PAYMENT
     assert stored.processed_at is not None
+
+
+def test_an_event_about_a_payment_that_is_known_a_little_later_has_its_effect() -> None:
+    order, intent = waiting_order()
+    DemoAuthorisation.objects.update(state="authorised")
+    payload = event(intent, "authorised")
+    post(payload | {"intent": str(uuid4()), "reference": "demo_later"})
+    time_passes()
+    assert payment_events.process_due() == 0
+    PaymentEvent.objects.update(payload={"intent": str(intent.pk), "event": {}})
+    time_passes()
+    assert payment_events.process_due() == 1
+    assert books(order)["order"] == "paid"
+
+
+def test_an_event_that_comes_three_days_late_about_an_order_that_expired_gives_the_money_back() -> (
+    None
+):
+    order, intent = waiting_order()
+    lamp = order.line_items.get().variant
+    past = timezone.now() - timedelta(days=3)
+    Reservation.objects.update(expires_at=past)
+    Order.objects.update(expires_at=past, placed_at=past)
+    PaymentIntent.objects.update(created_at=past, updated_at=past)
+    reservations.expire()
+    orders.expire_due()
+    make_order(lamp, quantity=3)
+    DemoAuthorisation.objects.update(state="authorised")
+    post(event(intent, "authorised"))
+    process_all()
+    payments.settle_due()
+    assert books(order) == {
+        "order": "expired",
+        "payments": ["cancelled"],
+        "units": ["expired"],
+        "bank": ["cancelled"],
+    }
+    assert kinds(order).count("payment_returned") == 1
+
+
+def test_one_event_that_nobody_foresaw_does_not_keep_the_others_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, fine = waiting_order(), waiting_order()
+    tasks.deliver_demo_events()
+    time_passes()
+    hear = payments.record_authorised
+
+    def fail(intent_id: UUID, *, reference: str) -> None:
+        if intent_id == broken[1].pk:
+            raise KeyError("what nobody foresaw")
+        hear(intent_id, reference=reference)
+
+    monkeypatch.setattr(payments, "record_authorised", fail)
+    assert payment_events.process_due() == 1
+    assert (books(broken[0])["order"], books(fine[0])["order"]) == ("pending", "paid")
+    failed = PaymentEvent.objects.get(processed_at=None)
+    assert (failed.tries, failed.last_error) == (1, "KeyError: 'what nobody foresaw'")
+    # Not again at once: it has its pause.
+    assert payment_events.process_due() == 0
+
+
+def test_an_event_that_is_too_long_is_refused_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    _, intent = waiting_order()
+    with caplog.at_level(logging.WARNING, logger="shop.views.payments"):
+        assert post(event(intent, "authorised") | {"more": "x" * LARGEST_EVENT}) == 413
+        assert post(event(intent, "authorised") | {"more": "x" * 3_000_000}) == 413
+    assert "at most" in caplog.text
+    assert PaymentEvent.objects.count() == 0
 
 
 def test_an_event_of_another_kind_is_kept_and_ignored() -> None:
@@ -227,7 +312,10 @@ def test_an_event_waits_while_its_provider_does_not_answer(monkeypatch: pytest.M
         patch.setattr(demo.DemoGateway, "capture", away)
         payment_events.process_event(PaymentEvent.objects.get().pk)
         assert payment_events.process_due() == 0
-    assert PaymentEvent.objects.get().processed_at is None
+    waits = PaymentEvent.objects.get()
+    assert (waits.processed_at, waits.tries) == (None, 1)
+    assert waits.last_error == "GatewayUnavailable: no answer"
+    time_passes()
     assert payment_events.process_due() == 1
     assert books(order)["order"] == "paid"
 
