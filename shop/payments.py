@@ -178,7 +178,8 @@ def record_authorised(intent_id: UUID, *, reference: str) -> None:
         intent = PaymentIntent.objects.get(pk=intent_id)
         order = orders.hold_still(intent.order_id)
         states = [State.CREATED]
-        if order.state == Order.State.EXPIRED and not _has_live(order):
+        may_come_back = order.state == Order.State.EXPIRED and not _came_late(order)
+        if may_come_back and not _has_live(order):
             states.append(State.CANCELLING)
         if _move(intent, states, State.AUTHORISED, reference=reference):
             return
@@ -326,7 +327,7 @@ def _cancel(intent: PaymentIntent) -> None:
         order = orders.hold_still(intent.order_id)
         if not _move(intent, [State.CANCELLING], State.CANCELLED):
             return
-        if order.events.filter(kind="payment_late").exists():
+        if _came_late(order):
             message = "Your late payment was given back."
             orders.record(order=order, kind="payment_returned", message=message)
 
@@ -335,8 +336,8 @@ def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
     """Do as much as can be done while the shopper waits; beat does the rest."""
     try:
         work()
-    except (GatewayUnavailable, GatewayRefused):
-        log.warning("%s: payment %s is left to beat", intent.gateway, intent.pk, exc_info=True)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        log.warning("%s: payment %s is left to beat: %s", intent.gateway, intent.pk, error)
     intent.refresh_from_db()
 
 
@@ -357,6 +358,11 @@ def _move(intent: PaymentIntent, states: list[State], to: State, **fields: Any) 
         fields["action"] = None
     rows = PaymentIntent.objects.filter(pk=intent.pk, state__in=states)
     return bool(rows.update(state=to, updated_at=Now(), tries=0, last_error="", **fields))
+
+
+def _came_late(order: Order) -> bool:
+    """Whether a payment has had its one try to find the units free again, and goes back."""
+    return order.events.filter(kind="payment_late").exists()
 
 
 def _has_live(order: Order) -> bool:
