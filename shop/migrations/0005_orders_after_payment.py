@@ -32,7 +32,7 @@ WHERE payment.state IN ('refunding', 'refunded');
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shop', '0003_prices_are_recorded'),
+        ('shop', '0004_payment_events_are_tried_again'),
     ]
 
     operations = [

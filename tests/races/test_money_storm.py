@@ -129,8 +129,8 @@ def storm(number: int, seed: int) -> None:
 
 def send_mails() -> Counter[tuple[str, str]]:
     """Send what there is to send, from several workers at once; how many mails each order got of each kind."""
-    OrderEvent.objects.update(created_at=F("created_at") - timedelta(minutes=2))
-    while sum(at_once(*[tasks.send_missing_mails] * 3)):
+    OutgoingMail.objects.update(due_at=F("due_at") - timedelta(minutes=2))
+    while sum(at_once(*[tasks.send_due_mails] * 3)):
         pass
     return Counter((message.to[0], str(message.subject)) for message in mail.outbox)
 
