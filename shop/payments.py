@@ -60,6 +60,7 @@ SETTLE_BATCH = 200
 SETTLE_SECONDS = 45
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
+GIVEN_UP = "You chose to pay in another way."
 NEVER_SENT = "The payment did not reach the bank. Nothing was charged; please try again."
 
 
@@ -114,10 +115,11 @@ def give_up(*, order: Order) -> bool:
     with transaction.atomic():
         order = orders.hold_still(order.pk)
         waiting = order.payment_intents.filter(state=State.CREATED, action__isnull=False).first()
-        if waiting is None or not _move(waiting, [State.CREATED], State.CANCELLING):
+        if waiting is None or not _move(
+            waiting, [State.CREATED], State.CANCELLING, decline_reason=GIVEN_UP
+        ):
             return False
-        message = "The payment was given up, to pay in another way."
-        orders.record(order=order, kind="payment_given_up", message=message)
+        orders.record(order=order, kind="payment_given_up", message=GIVEN_UP)
     _for_now(waiting, lambda: drive(waiting.pk))
     return True
 
@@ -171,15 +173,17 @@ def look_up(intent: PaymentIntent) -> None:
 def record_authorised(intent_id: UUID, *, reference: str) -> None:
     """The bank keeps the amount for us: news, or something that we know already.
 
-    An order that expired meanwhile gets its chance to take its units again. Money that was authorised for a
+    An order that expired meanwhile gets its chance to take its units again, by a payment that its shopper
+    has not given up. Money that was authorised for a
     payment that we had given up is let go of, if the provider still keeps it.
     """
     with transaction.atomic():
         intent = PaymentIntent.objects.get(pk=intent_id)
         order = orders.hold_still(intent.order_id)
+        intent.refresh_from_db()
         states = [State.CREATED]
-        may_come_back = order.state == Order.State.EXPIRED and not _came_late(order)
-        if may_come_back and not _has_live(order):
+        is_wanted = intent.decline_reason != GIVEN_UP and not _came_late(order)
+        if order.state == Order.State.EXPIRED and is_wanted and not _has_live(order):
             states.append(State.CANCELLING)
         if _move(intent, states, State.AUTHORISED, reference=reference):
             return
@@ -336,7 +340,7 @@ def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
     """Do as much as can be done while the shopper waits; beat does the rest."""
     try:
         work()
-    except (GatewayUnavailable, GatewayRefused) as error:
+    except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
         log.warning("%s: payment %s is left to beat: %s", intent.gateway, intent.pk, error)
     intent.refresh_from_db()
 

@@ -81,6 +81,8 @@ class PaymentIntentAdmin(ReadOnlyAdmin):
         "last_error",
         "updated_at",
     ]
+    #: It may hold what lets a script go on with the payment.
+    exclude = ["action"]
     list_filter = [TroubleFilter, "state", "gateway", "created_at"]
     list_select_related = ["order"]
     search_fields = ["id", "reference", "order__reference", "order__email"]

@@ -32,6 +32,7 @@ from shop.models import (
     DemoRefund,
     Order,
     OrderEvent,
+    OutgoingMail,
     PaymentEvent,
     PaymentIntent,
     Variant,

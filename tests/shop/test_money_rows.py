@@ -227,3 +227,19 @@ def test_a_payment_that_was_given_up_for_another_takes_nothing(bank: Provider) -
     pay(order, bank.method("approve"))
     assert shop_books(order) == ("paid", ["cancelled", "captured"], ["confirmed"])
     assert bank.kept(order) == int(order.total * 100)
+
+
+def test_a_payment_that_was_given_up_is_not_taken_when_the_order_has_expired_either(
+    bank: Provider,
+) -> None:
+    order = make_order()
+    intent = pay(order, bank.method("second_step"))
+    bank.answer(intent, True)
+    bank.fault("before")
+    assert payments.give_up(order=order)
+    assert shop_books(order)[1] == ["cancelling"]
+    end_the_hold(order)
+    assert orders.expire_due() == 1
+    payments.record_authorised(intent.pk, reference=intent.reference)
+    settle()
+    assert (shop_books(order)[:2], bank.kept(order)) == (("expired", ["cancelled"]), 0)
