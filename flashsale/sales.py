@@ -234,7 +234,9 @@ def count_units(sale: SaleInfo) -> Units:
 
 
 def count_units_of(sales: Sequence[SaleInfo]) -> dict[int, Units]:
-    """`count_units` for many, by sale, still in one query."""
+    """`count_units` for many, by sale, still in one query, and in none for none."""
+    if not sales:
+        return {}
     rows = Stock.objects.raw(
         """
         SELECT stock.id, stock.sku, stock.on_hand, stock.allocated, count.held, count.dead, count.sold

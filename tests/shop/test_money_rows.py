@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from inventory import audit, reservations
 from inventory.models import Reservation
-from shop import orders, payments
+from shop import orders, payments, refund_settling
 from shop.gateways import GatewayUnavailable, View
 from shop.models import Order, PaymentIntent
 from tests.factories import make_variant
@@ -118,6 +118,7 @@ def test_9_control_capturing_first_would_charge_for_what_is_gone(bank: Provider)
     bank.gateway.capture(intent)
     assert bank.kept(order) == int(order.total * 100)
     payments.come_back(intent)
+    refund_settling.settle_due()
     assert (shop_books(order)[0], bank.kept(order)) == ("expired", 0)
 
 
