@@ -21,6 +21,7 @@ RULES = (
     "queue_mode",
     "limit_per_shopper",
     "hold_seconds",
+    "hold_extension_seconds",
     "admission_cap",
     "admissions_per_minute",
     "admission_seconds",
@@ -30,6 +31,7 @@ PACE = (
     "closes_at",
     "limit_per_shopper",
     "hold_seconds",
+    "hold_extension_seconds",
     "admission_cap",
     "admissions_per_minute",
     "admission_seconds",
@@ -62,9 +64,14 @@ class SaleForm(forms.ModelForm):
         for name in TIMES:
             if name in self.fields:
                 self.fields[name].help_text = f"The shop's time: {settings.TIME_ZONE}."
-        for name in STOCK:
+        for name in (*STOCK, "hold_extension_seconds"):
             if name in self.fields:
                 self.fields[name].required = False
+
+    def clean_hold_extension_seconds(self) -> int:
+        """Left empty, it stays as it is."""
+        seconds = self.cleaned_data["hold_extension_seconds"]
+        return self.instance.hold_extension_seconds if seconds is None else int(seconds)
 
     def clean_line_colour(self) -> str:
         colour = str(self.cleaned_data["line_colour"]).lower()

@@ -1,7 +1,7 @@
 """The cart: a page, and buttons that come back to it."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -10,7 +10,7 @@ from django_countries import countries
 from shop import carts, checkout, drafts, quotes
 from shop.discounts import Buyer
 from shop.forms import AddToCartForm, QuantityForm
-from shop.models import User
+from shop.models import CartLine, User
 
 #: Where the session keeps what was taken out last, until the cart was looked at.
 REMOVED_KEY = "cart_removed"
@@ -71,6 +71,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def update(request: HttpRequest, pk: int) -> HttpResponse:
+    _refuse_anothers(request, pk)
     form = QuantityForm(request.POST)
     if not form.is_valid():
         messages.error(request, f"Choose a number from 0 to {carts.MAX_QUANTITY}.")
@@ -87,7 +88,14 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    _refuse_anothers(request, pk)
     return _remove(request, pk)
+
+
+def _refuse_anothers(request: HttpRequest, pk: int) -> None:
+    """Another shopper's line does not exist; one that another tab took out is told by the cart."""
+    if CartLine.objects.filter(pk=pk).exclude(cart=carts.find(request=request)).exists():
+        raise Http404("There is no such line in your cart.")
 
 
 def _remove(request: HttpRequest, pk: int) -> HttpResponse:

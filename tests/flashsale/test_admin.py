@@ -287,6 +287,7 @@ def test_after_scheduling_the_opening_and_the_items_stand(client: Client) -> Non
         "closes_at",
         "limit_per_shopper",
         "hold_seconds",
+        "hold_extension_seconds",
         "admission_cap",
         "admissions_per_minute",
         "admission_seconds",

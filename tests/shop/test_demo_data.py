@@ -6,11 +6,34 @@ from pytest_django import Settings
 
 from inventory.models import StockMovement
 from shop import catalogue, demo_data
-from shop.models import Category, Product, ProductImage, Review, User, Variant
+from shop.models import (
+    Category,
+    DiscountCode,
+    Product,
+    ProductImage,
+    Review,
+    ShippingMethod,
+    ShippingRate,
+    TaxRate,
+    User,
+    Variant,
+)
 
 
 def count_rows() -> list[int]:
-    models = (Category, Product, Variant, ProductImage, Review, User, StockMovement)
+    models = (
+        Category,
+        Product,
+        Variant,
+        ProductImage,
+        Review,
+        User,
+        StockMovement,
+        ShippingMethod,
+        ShippingRate,
+        TaxRate,
+        DiscountCode,
+    )
     return [model.objects.count() for model in models]
 
 
@@ -23,6 +46,20 @@ def test_seeding_twice_changes_nothing_and_keeps_what_was_changed_by_hand(db: No
     assert time.monotonic() - started < 2  # seconds; 0.03 on an idle machine
     assert count_rows() == counts
     assert Variant.objects.get(sku="TIDE-MUG-OAT").price == 1
+
+
+def test_the_demo_delivers_taxes_and_has_codes_and_a_merchants_own_stay(db: None) -> None:
+    own = ShippingMethod.objects.create(name="Bicycle")
+    demo_data.seed()
+    assert list(ShippingMethod.objects.all()) == [own]
+    own.delete()
+    demo_data.seed()
+    for method in ShippingMethod.objects.all():
+        method.full_clean()
+        assert method.rates.exists()
+    for code in DiscountCode.objects.all():
+        code.full_clean()
+    assert TaxRate.objects.filter(country="DE").count() == 2
 
 
 def test_the_catalogue_has_something_of_everything(db: None) -> None:
