@@ -159,7 +159,7 @@ def test_from_a_draft_to_a_paid_order_and_the_end_of_the_sale(people: list[Perso
     wrong = ada.send(page, "/checkout/", **ADDRESS | {"postcode": ""})
     assert wrong.status == 422
     assert not Order.objects.exists()
-    page = ada.send(wrong, "/checkout/", **ADDRESS, card="approve")
+    page = ada.send(wrong, "/checkout/", **ADDRESS, card="approve", terms="on")
     assert page.path.startswith("/orders/")
     page = ada.reload_until(page, lambda page: page.heading == "It is yours")
     order = Order.objects.get()
