@@ -55,7 +55,8 @@ async function offerCard(place) {
         tell(place, answer.error.message);
       } else {
         input.value = answer.paymentMethod.id;
-        form.requestSubmit(event.submitter);
+        // After this event: a form that is being sent is not sent again by a script.
+        setTimeout(() => form.requestSubmit(event.submitter));
       }
     } finally {
       busy = false;

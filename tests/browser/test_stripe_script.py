@@ -148,7 +148,8 @@ def test_without_javascript_the_page_says_what_is_needed_and_the_other_way_stays
     browser: Browser,
 ) -> None:
     shown = show(browser, make_order(), java_script_enabled=False)
-    expect(shown.page.get_by_text("Paying by card needs JavaScript here")).to_be_visible()
+    expect(shown.page.locator("noscript p")).to_contain_text("Paying by card needs JavaScript")
+    expect(shown.page.locator("noscript p")).to_be_visible()
     shown.page.get_by_label("Demonstration card").check()
     shown.page.get_by_label("Approve it at once").check()
     pay(shown)
