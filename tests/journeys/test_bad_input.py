@@ -106,7 +106,7 @@ def settled() -> Counters:
     while True:
         counters = count()
         if (
-            store.client().exists(*gates) == len(gates)
+            all(store.client().exists(gate) for gate in gates)
             and counters.claims == 0
             and counters == count()
         ):
