@@ -1,4 +1,4 @@
-"""Our own script for Stripe on a real order's page, in a real browser; Stripe's script is a stand-in.
+"""What is shown to pay, in a real browser: our own script for Stripe, whose script is a stand-in, and axe's rules.
 
 No shop runs here: the page was rendered before, and what it sends is caught.
 """
@@ -16,15 +16,23 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest_django import Settings
 
-from shop.models import Order, PaymentIntent
+from shop.gateways import demo
+from shop.models import DemoAuthorisation, Order, PaymentIntent
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.steps import PATIENCE_MS
+from tests.browser.test_accessibility import LOOKS, complaints_of_axe
 from tests.shop.ordering import make_order
 from tests.shop.stripe_fixture import SETTINGS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 
 SHOP, SCRIPT = "http://shop.test", "https://js.stripe.com/v3/"
+QUESTION = {
+    "type": "stripe",
+    "client_secret": "pi_1_secret_2",
+    "publishable_key": "pk_test_12345",
+    "script": SCRIPT,
+}
 #: What `Stripe` answers is in `window.answers`, and what it was asked in `window.asked`.
 STAND_IN = """
 window.asked = [];
@@ -66,15 +74,18 @@ class Shown:
     complaints: list[str] = field(default_factory=list)
 
 
-def show(browser: Browser, order: Order, *answers: dict[str, Any], **options: Any) -> Shown:
-    """The order's page, as the shop has rendered it."""
+def show(
+    browser: Browser, order: Order, *answers: dict[str, Any], url: str = "", **options: Any
+) -> Shown:
+    """The order's page, or another of its shopper's, as the shop has rendered it."""
+    url = url or order.get_absolute_url()
     client = Client()
     assert order.user is not None
     client.force_login(order.user)
-    rendered = client.get(order.get_absolute_url())
+    rendered = client.get(url)
     policy = rendered["Content-Security-Policy"]
     policy = policy.replace("script-src 'self'", "script-src 'self' https://js.stripe.com")
-    context = browser.new_context(viewport={"width": 390, "height": 844}, **options)
+    context = browser.new_context(**{"viewport": {"width": 390, "height": 844}} | options)
     context.set_default_timeout(PATIENCE_MS)
     shown = Shown(context.new_page())
     shown.page.add_init_script(f"window.answers = {json.dumps(answers)}")
@@ -90,14 +101,14 @@ def show(browser: Browser, order: Order, *answers: dict[str, Any], **options: An
             route.fulfill(body="<h1>Paid</h1>", content_type="text/html")
         elif path.startswith("/static/"):
             route.fulfill(path=Path(django_settings.BASE_DIR) / path[1:])
-        elif path == order.get_absolute_url():
+        elif path == url:
             headers = {"Content-Security-Policy": policy}
             route.fulfill(body=rendered.content, headers=headers, content_type="text/html")
         else:
             route.fulfill(body=f"<h1>{path}</h1>", content_type="text/html")
 
     shown.page.route("**/*", answer)
-    shown.page.goto(SHOP + order.get_absolute_url())
+    shown.page.goto(SHOP + url)
     return shown
 
 
@@ -157,24 +168,47 @@ def test_without_javascript_the_page_says_what_is_needed_and_the_other_way_stays
     shown.page.context.close()
 
 
-def test_the_banks_question_is_asked_by_stripes_script_and_leads_back(browser: Browser) -> None:
-    order = make_order()
-    secret = "pi_1_secret_2"
+def waiting(order: Order, action: dict[str, str], *, gateway: str = "stripe") -> PaymentIntent:
+    """The order's payment waits for its shopper."""
     intent: PaymentIntent = order.payment_intents.create(
-        gateway="stripe",
-        method={"method": "stripe", "payment_method": "pm_123"},
-        reference="pi_1",
+        gateway=gateway,
+        method={"method": gateway, "card": "second_step", "payment_method": "pm_123"},
         amount=order.total,
         currency="EUR",
-        action={
-            "type": "stripe",
-            "client_secret": secret,
-            "publishable_key": "pk_test_12345",
-            "script": SCRIPT,
-        },
+        action=action,
     )
+    return intent
+
+
+def test_the_banks_question_is_asked_by_stripes_script_and_leads_back(browser: Browser) -> None:
+    order = make_order()
+    intent = waiting(order, QUESTION)
     shown = show(browser, order, {"paymentIntent": {"id": "pi_1"}})
     shown.page.get_by_role("button", name="Confirm at your bank").click()
     expect(shown.page.get_by_role("heading", name=f"/payments/{intent.pk}/return/")).to_be_visible()
     assert shown.complaints == []
     shown.page.context.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_on_what_is_shown_to_pay(browser: Browser, look: str) -> None:
+    order, at_the_bank, asked = make_order(), make_order(), make_order()
+    intent = waiting(at_the_bank, {"type": "redirect", "url": "/bank/"}, gateway="demo")
+    waiting(asked, QUESTION)
+    DemoAuthorisation.objects.create(
+        reference=demo.reference_of(intent), amount=intent.amount, currency="EUR", state="pending"
+    )
+    pages = [
+        show(browser, order, **LOOKS[look]),
+        show(browser, at_the_bank, **LOOKS[look]),
+        show(browser, asked, **LOOKS[look]),
+        show(browser, at_the_bank, url=f"/payments/{intent.pk}/bank/", **LOOKS[look]),
+    ]
+    for shown in pages:
+        assert complaints_of_axe(shown.page) == []
+    first = pages[0].page
+    first.get_by_label("Demonstration card").check()
+    first.get_by_text("More that can go wrong").click()
+    assert complaints_of_axe(first) == []
+    for shown in pages:
+        shown.page.context.close()
