@@ -5,7 +5,7 @@ and amounts do not either, and what the seller was called that day is kept with 
 """
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 
 from shop.models import Invoice, Order
@@ -20,10 +20,15 @@ def issue(*, order: Order) -> Invoice:
     Numbers are given one after another: others who are just being paid wait until this transaction ends, and
     one that is rolled back takes no number with it.
     """
+    with transaction.atomic():
+        _wait_for_others()
+        last = Invoice.objects.aggregate(number=Max("number"))["number"] or 0
+        return Invoice.objects.create(number=last + 1, order=order, seller=seller())
+
+
+def _wait_for_others() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    last = Invoice.objects.aggregate(number=Max("number"))["number"] or 0
-    return Invoice.objects.create(number=last + 1, order=order, seller=seller())
 
 
 def seller() -> str:

@@ -3,17 +3,20 @@
 from decimal import Decimal
 from functools import partial
 from io import StringIO
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import IntegrityError
+from django.utils import timezone
 from pytest_django import Settings
 
 from inventory.models import Reservation, Stock
-from shop import orders, refund_settling, refunds
-from shop.models import DemoRefund, Order, Refund
+from shop import invoices, orders, payments, refund_settling, refunds, returns
+from shop.models import DemoRefund, Invoice, Order, Refund
 from tests.races.moment import at_once
-from tests.shop.ordering import paid_order
+from tests.shop.ordering import demo, make_order, paid_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,3 +153,62 @@ def test_one_refund_tried_again_by_two_is_one() -> None:
     assert sorted(isinstance(outcome, refunds.Started) for outcome in done) == [False, True]
     assert given_back() == 40
     books_agree()
+
+
+def test_a_return_and_a_refund_of_the_same_unit_at_once_are_one() -> None:
+    for _ in range(ROUNDS):
+        order = paid_order(units=1)
+        assert orders.fulfil(order=order, actor=STAFF)
+        order.refresh_from_db()
+        asked = returns.ask(
+            order=order,
+            units={order.line_items.get().pk: 1},
+            reason="too bright",
+            actor="",
+            now=timezone.now(),
+        )
+        assert isinstance(asked, returns.Done)
+        assert isinstance(returns.approve(parcel=asked.parcel, actor=STAFF), returns.Done)
+        received, refunded = at_once(
+            partial(returns.receive, parcel=asked.parcel, actor=STAFF, restock=True),
+            partial(part, order, 1),
+        )
+        assert isinstance(received, returns.Done) != refunded
+        item = order.line_items.get()
+        assert (item.returned, Stock.objects.get(sku=item.sku).on_hand) == (1, 1)
+    assert given_back() == 100 * ROUNDS
+    books_agree()
+
+
+def test_one_parcel_received_by_two_is_received_once() -> None:
+    order = paid_order(units=2, quantity=2)
+    assert orders.fulfil(order=order, actor=STAFF)
+    order.refresh_from_db()
+    units = {order.line_items.get().pk: 1}
+    asked = returns.ask(order=order, units=units, reason="?", actor="", now=timezone.now())
+    assert isinstance(asked, returns.Done)
+    returns.approve(parcel=asked.parcel, actor=STAFF)
+    done = at_once(*[partial(returns.receive, parcel=asked.parcel, actor=STAFF, restock=True)] * 2)
+    assert sorted(isinstance(outcome, returns.Done) for outcome in done) == [False, True]
+    assert given_back() == 100
+    assert order.line_items.get().returned == 1
+    books_agree()
+
+
+def test_orders_that_are_paid_at_once_have_invoices_without_gaps() -> None:
+    placed = [make_order() for _ in range(6)]
+    at_once(*[partial(payments.start, order=order, method=demo()) for order in placed])
+    numbers = Invoice.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+def test_control_without_waiting_two_invoices_want_the_same_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    met = Barrier(2)
+    monkeypatch.setattr(invoices, "_wait_for_others", lambda: None)
+    create = invoices.seller
+    monkeypatch.setattr(invoices, "seller", lambda: (met.wait(timeout=30), create())[1])
+    orders_placed = [make_order(), make_order()]
+    with pytest.raises(IntegrityError):
+        at_once(*[partial(invoices.issue, order=order) for order in orders_placed])
