@@ -101,7 +101,7 @@ def send_due(*, limit: int = SEND_BATCH) -> int:
     """Send what is due, the oldest first; return how many mails that was.
 
     Stops at the first that the mail server does not take: the others would wait for the same answer. That
-    one comes behind them in the next run, for its pause is longer.
+    one comes behind them in the next run, for its pause is longer. One that cannot be written stops nobody.
     """
     since = Now() - timedelta(days=TRY_DAYS)
     due = OutgoingMail.objects.filter(sent_at=None, due_at__lte=Now(), created_at__gt=since)
@@ -112,6 +112,8 @@ def send_due(*, limit: int = SEND_BATCH) -> int:
         except (OSError, SMTPException) as error:
             log.warning("The mail server does not take mails: %s", error)
             break
+        except Exception:
+            log.exception("Mail %s cannot be written", pk)
     return sent
 
 

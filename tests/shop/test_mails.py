@@ -170,7 +170,15 @@ def test_a_mail_that_cannot_be_written_says_so_and_crashes(order: Order) -> None
         mails.send_mail(written.pk)
     written.refresh_from_db()
     assert "no_such_mail" in written.error
-    assert mails.send_due() == 0
+
+
+def test_a_mail_that_cannot_be_written_does_not_keep_the_others_waiting(order: Order) -> None:
+    bad = mails.write(key="test:1", template="no_such_mail", to=order.email)
+    write(order, key="test:2")
+    OutgoingMail.objects.filter(pk=bad.pk).update(due_at=F("due_at") - timedelta(seconds=1))
+    assert mails.send_due() == 1
+    bad.refresh_from_db()
+    assert (bad.sent_at, bad.tries) == (None, 1)
 
 
 def test_a_mail_that_nobody_was_asked_to_send_is_found(order: Order) -> None:
