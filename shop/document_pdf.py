@@ -15,7 +15,7 @@ MARGIN, LINE, GAP = 20, 5.5, 8
 SMALL, NORMAL, LARGE = 9, 10, 18
 INK, SOFT = (28, 33, 30), (86, 94, 89)
 #: Shares of the table's width: the SKU, the wide column, and each one with numbers.
-FIRST, WIDE, NUMBER = 22, 56, 18
+FIRST, WIDE, NUMBER = 34, 56, 18
 #: Millimetres: where a document's sums begin, and how wide their labels are.
 SUMS_FROM, SUMS_WIDTH = 100, 60
 
