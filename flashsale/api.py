@@ -8,6 +8,11 @@ from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.authentication import (
+    BaseAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -90,7 +95,7 @@ class LineDocument(APIView):
 class ShopperView(APIView):
     """A route for shoppers, known by their signed cookie or their token."""
 
-    authentication_classes = (ShopperAuthentication,)
+    authentication_classes: tuple[type[BaseAuthentication], ...] = (ShopperAuthentication,)
     permission_classes = (IsAuthenticated,)
 
     #: What counts against whom; nothing where nothing is changed.
@@ -226,7 +231,18 @@ class ExtensionView(ShopperView):
 
 
 class OrderView(ShopperView):
+    """Who orders and pays is the account itself: the cookie that names a shopper outlives sign-out."""
+
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
     limits = ORDER_LIMITS
+
+    @property
+    def account(self) -> User:
+        return cast(User, self.request.user)
+
+    @property
+    def shopper(self) -> UUID:
+        return self.account.shopper_id
 
     @idempotent
     @extend_schema(request=PlaceOrderSerializer, responses={201: OrderSerializer})
@@ -242,7 +258,7 @@ class OrderView(ShopperView):
             )
         answer = place_and_pay(
             key=purchase.pk,
-            user=User.objects.get(shopper_id=self.shopper),
+            user=self.account,
             lines=[purchases.order_line(purchase)],
             data=request.data,
             extension_seconds=purchase.sale.hold_extension_seconds,

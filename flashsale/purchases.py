@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 import redis
+from django.db import transaction
 from django.utils import timezone
 
 from flashsale import gate
@@ -196,15 +197,16 @@ def _extension_seconds(purchase: Purchase) -> int:
 
 def release(purchase: Purchase) -> bool:
     """Let a hold go and give its unit to the next in line; False when it was paid or over already."""
-    state = state_of(purchase)
-    if state is State.ORDERED and purchase.order is not None:
-        released = orders.cancel(order=purchase.order, actor="", reason="let go by the shopper")
-    elif state is State.HELD:
-        released = bool(
-            reservations.release(reservation_ids=[purchase.pk], reason="let go by the shopper")
-        )
-    else:
+    if state_of(purchase) not in (State.HELD, State.ORDERED):
         return False
+    ids, reason = [purchase.pk], "let go by the shopper"
+    with transaction.atomic():
+        # Another tab may just be ordering it: whoever has the reservation's row comes first.
+        reservations.hold_still(reservation_ids=ids)
+        order = Order.objects.filter(line_items__reservation=purchase.pk).first()
+        released = order is None and bool(reservations.let_go(reservation_ids=ids, reason=reason))
+    if order is not None and order.state == Order.State.PENDING:
+        released = orders.cancel(order=order, actor="", reason=reason)
     if released:
         _open_gate(describe(purchase.sale), shopper=purchase.shopper_id)
     return released

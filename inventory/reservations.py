@@ -61,8 +61,15 @@ class _ShortError(Exception):
         self.shortages = shortages
 
 
-def reserve(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> Held | Short:
-    """Hold all of `wants` for `seconds`, or nothing. The same key again returns what it holds already."""
+def reserve(
+    *, key: UUID, wants: Sequence[Want], holder: str, seconds: int, tidies: bool = True
+) -> Held | Short:
+    """Hold all of `wants` for `seconds`, or nothing. The same key again returns what it holds already.
+
+    Whoever would go without has dead holds tidied away first. In a caller's own transaction that would take
+    stock rows out of their order, and two carts could wait for one another: there, say `tidies=False`, and
+    on `Short` call `expire_of` after the transaction and try again.
+    """
     for attempt in ("first", "after the dead are tidied away"):
         existing = list(Reservation.objects.filter(key=key).select_related("stock"))
         if existing:
@@ -76,7 +83,7 @@ def reserve(*, key: UUID, wants: Sequence[Want], holder: str, seconds: int) -> H
         except _ShortError as short:
             shortages = short.shortages
             skus = [want.sku for want in wants]
-            if attempt == "first" and not expire(stock_ids=_stock_ids(skus)):
+            if not tidies or (attempt == "first" and not expire_of(skus=skus)):
                 break
     return Short(shortages)
 
@@ -160,6 +167,19 @@ def retake(*, reservation_ids: Iterable[UUID]) -> bool:
             return bool(rows)
     except _ShortError:
         return False
+
+
+def let_go(*, reservation_ids: Iterable[UUID], reason: str) -> int:
+    """Give held units back, and never confirmed ones; return how many reservations that changed."""
+    with transaction.atomic():
+        rows = [row for row in _locked(reservation_ids) if row.state == State.HELD]
+        _give_back(rows, state=State.RELEASED, reason=reason)
+        return len(rows)
+
+
+def hold_still(*, reservation_ids: Iterable[UUID]) -> None:
+    """Keep reservations as they are for the rest of the caller's transaction."""
+    _locked(reservation_ids)
 
 
 def release(*, reservation_ids: Iterable[UUID], reason: str) -> int:
@@ -247,6 +267,12 @@ def expire(*, limit: int = 500, stock_ids: Sequence[int] | None = None) -> int:
         return len(rows)
 
 
+def expire_of(*, skus: Sequence[str]) -> int:
+    """`expire` for the stock of these SKUs; return how many dead holds there were."""
+    ids = Stock.objects.filter(sku__in=skus).values_list("pk", flat=True)
+    return expire(stock_ids=list(ids))
+
+
 def _locked(reservation_ids: Iterable[UUID]) -> list[Reservation]:
     ids = list(reservation_ids)
     rows = Reservation.objects.select_for_update(of=("self",)).select_related("stock")
@@ -259,10 +285,6 @@ def _ids_held_past_time(rows: Sequence[Reservation]) -> set[UUID]:
             pk__in=[row.pk for row in rows], state=State.HELD, expires_at__lte=Now()
         ).values_list("pk", flat=True)
     )
-
-
-def _stock_ids(skus: Sequence[str]) -> list[int]:
-    return list(Stock.objects.filter(sku__in=skus).values_list("pk", flat=True))
 
 
 def _set_state(rows: Sequence[Reservation], state: State) -> None:

@@ -217,11 +217,24 @@ def place_order(
         **{name: getattr(quote, name) for name in QUOTED},
         **asdict(address),
     )
+    outcome = _place(order, quote, cart=cart, on_placed=on_placed)
+    # Out of the transaction: tidying up inside it would take stock rows out of their order.
+    if isinstance(outcome, Short) and reservations.expire_of(
+        skus=[line.variant.sku for line in lines]
+    ):
+        outcome = _place(order, quote, cart=cart, on_placed=on_placed)
+    return outcome
+
+
+def _place(
+    order: Order, quote: Quote, *, cart: Cart | None, on_placed: Callable[[Order], None] | None
+) -> Placed | Refusal:
+    """Write the order with all that belongs to it, in one transaction, or nothing."""
     try:
         with transaction.atomic():
             order.save(force_insert=True)
             if cart is not None:
-                _take_from_cart(cart, lines)
+                _take_from_cart(cart, [quoted.line for quoted in quote.lines])
             _hold(order, quote)
             _use_code(order, quote)
             orders.record(
@@ -233,7 +246,7 @@ def place_order(
     except _NotPlacedError as refused:
         return refused.outcome
     except IntegrityError:
-        known = find(key=key)
+        known = find(key=order.key)
         if known is None:
             raise
         # The same attempt came twice at once, and the other one has just committed.
@@ -271,6 +284,7 @@ def _hold(order: Order, quote: Quote) -> None:
             wants=[Want(sku=line.variant.sku, quantity=line.quantity) for line in wanting],
             holder=f"order:{order.pk}",
             seconds=settings.ORDER_HOLD_SECONDS,
+            tidies=False,
         )
         if isinstance(outcome, Short):
             raise _NotPlacedError(outcome)

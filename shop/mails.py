@@ -11,7 +11,8 @@ and before that is recorded, sends it again. Losing a receipt would be worse.
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPSenderRefused
+from time import monotonic
 from typing import Any
 
 from celery import shared_task
@@ -35,8 +36,11 @@ FIRST_PAUSE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 6 * 3600
 #: How long a mail is tried by itself. Afterwards its news is old, and a person decides.
 TRY_DAYS = 3
-#: Mails that one run sends: some seconds' work for a usual mail server.
+#: Mails that one run sends: some seconds' work for a usual mail server; and for how long, when it is slow.
 SEND_BATCH = 25
+SEND_SECONDS = 60
+#: What a mail server says of one mail, and not of all.
+REFUSALS = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError)
 
 
 def write(
@@ -100,15 +104,19 @@ def send(pk: int) -> bool:
 def send_due(*, limit: int = SEND_BATCH) -> int:
     """Send what is due, the oldest first; return how many mails that was.
 
-    Stops at the first that the mail server does not take: the others would wait for the same answer. That
-    one comes behind them in the next run, for its pause is longer. One that cannot be written stops nobody.
+    Stops when the mail server is away: the others would wait for the same answer. A mail that it refuses, or
+    that cannot be written, stops nobody.
     """
     since = Now() - timedelta(days=TRY_DAYS)
     due = OutgoingMail.objects.filter(sent_at=None, due_at__lte=Now(), created_at__gt=since)
-    sent = 0
+    sent, until = 0, monotonic() + SEND_SECONDS
     for pk in list(due.order_by("due_at").values_list("pk", flat=True)[:limit]):
+        if monotonic() > until:
+            break
         try:
             sent += send(pk)
+        except REFUSALS as error:
+            log.warning("Mail %s is refused: %s", pk, error)
         except (OSError, SMTPException) as error:
             log.warning("The mail server does not take mails: %s", error)
             break

@@ -9,6 +9,7 @@ order's row decides; so an order whose reservations a payment confirmed can not 
 `payments`, later: here an intent is only told where it has to go (cancelling, refunding).
 """
 
+import logging
 from uuid import UUID
 
 from django.db import transaction
@@ -37,6 +38,8 @@ __all__ = [
     "reservation_ids",
     "revive",
 ]
+
+log = logging.getLogger(__name__)
 
 State = Order.State
 Intent = PaymentIntent.State
@@ -154,10 +157,17 @@ def note(*, order: Order, text: str, actor: str, is_internal: bool) -> None:
 def expire_due(*, limit: int = EXPIRE_BATCH) -> int:
     """Close pending orders whose units are gone, and have their payments cancelled; return how many.
 
-    Orders that somebody else works on, and those whose payment is being decided, are left alone.
+    Orders that somebody else works on, and those whose payment is being decided, are left alone. What goes
+    wrong with one keeps no other waiting.
     """
     due = Order.objects.filter(_has_dead_units(), state=State.PENDING).order_by("expires_at")
-    return sum(_expire(pk) for pk in due.values_list("pk", flat=True)[:limit])
+    expired = 0
+    for pk in due.values_list("pk", flat=True)[:limit]:
+        try:
+            expired += _expire(pk)
+        except Exception:
+            log.exception("Order %s cannot be closed", pk)
+    return expired
 
 
 def close_unpaid(*, order: Order, message: str, kind: str = "expired") -> bool:

@@ -55,9 +55,9 @@ UNFINISHED = (
 #: Seconds after which a payment that no bank was asked about was never sent: longer than any call takes.
 NEVER_SENT_SECONDS = 60
 SETTLE_BATCH = 200
-#: Seconds after which a run of `settle_due` leaves the rest to the next: a provider that is away costs each
-#: call its whole time limit, and CELERY_TASK_TIME_LIMIT ends the worker.
-SETTLE_SECONDS = 45
+#: Seconds after which a run of `settle_due` leaves the rest to the next, once for payments and once for refunds:
+#: a provider that is away costs each call its whole time limit, and CELERY_TASK_TIME_LIMIT ends the worker.
+SETTLE_SECONDS = refund_settling.SETTLE_SECONDS
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
 GIVEN_UP = "You chose to pay in another way."
@@ -240,6 +240,10 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
             log.exception("%s refuses: %s is %s", intent.gateway, intent.pk, intent.state)
         except UnknownGateway:
             log.exception("%s: switched off, and %s is %s", intent.gateway, intent.pk, intent.state)
+        except Exception as error:
+            # Whatever it is, it is this payment's: it waits like one without an answer, and the others go on.
+            log.exception("Payment %s is %s", intent.pk, intent.state)
+            payment_pauses.failed(intent, error)
     return settled + refund_settling.settle_due(limit=limit)
 
 

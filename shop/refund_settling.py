@@ -7,6 +7,7 @@ staff and waits for them.
 
 import logging
 from datetime import timedelta
+from time import monotonic
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 Intent = PaymentIntent.State
 #: Refunds that one run drives.
 SETTLE_BATCH = 200
+#: Seconds after which a run leaves the rest to the next.
+SETTLE_SECONDS = 30
 #: Seconds between the first call that was not answered and the second; each pause is twice the one before.
 FIRST_PAUSE_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 600
@@ -51,10 +54,21 @@ def settle(refund_id: UUID) -> Refund:
 
 
 def settle_due(*, limit: int = SETTLE_BATCH) -> int:
-    """Drive on the refunds that are due; return how many came to an end."""
+    """Drive on the refunds that are due, for `SETTLE_SECONDS`; return how many came to an end.
+
+    What goes wrong with one keeps no other waiting.
+    """
     due = Refund.objects.filter(state=Refund.State.PENDING, due_at__lte=Now()).order_by("due_at")
-    ends = (settle(pk).state for pk in list(due.values_list("pk", flat=True)[:limit]))
-    return sum(state != Refund.State.PENDING for state in ends)
+    ended, until = 0, monotonic() + SETTLE_SECONDS
+    for refund in list(due[:limit]):
+        if monotonic() > until:
+            break
+        try:
+            ended += settle(refund.pk).state != Refund.State.PENDING
+        except Exception as error:
+            log.exception("Refund %s", refund.pk)
+            _wait(refund, str(error))
+    return ended
 
 
 def _record_done(refund: Refund) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shop import gateways, payment_events, payments
 from shop.gateways import BadSignature, UnknownGateway, demo
 from shop.models import PaymentIntent
-from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
+from shop.ratelimits import Limit, by_account, by_address_of_guests, enforce
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ def events(request: HttpRequest, gateway: str) -> HttpResponse:
 
 
 @never_cache
-@limited("payment-return", *RETURN_LIMITS)
 @require_safe
 def come_back(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     """The shopper comes from their bank: what came of it is asked here; the order's page tells it.
 
     Whoever knows the address learns nothing by it: the order's page shows an order to its shopper alone.
     """
+    enforce(request=request, name="payment-return", limits=RETURN_LIMITS)
     intent = get_object_or_404(PaymentIntent.objects.select_related("order"), pk=intent_id)
     if intent.state == PaymentIntent.State.CREATED:
         payments.come_back(intent)

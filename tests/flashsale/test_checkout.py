@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import purchases
+from flashsale import purchases, shoppers
 from flashsale.models import Purchase
 from flashsale.purchases import State
 from flashsale.sales import SaleInfo
@@ -69,6 +69,21 @@ def filled(client: Client, url: str, **changes: str) -> dict[str, str]:
 def call(client: Client, purchase: Purchase, path: str, body: object = None) -> Any:
     url = f"/api/v1/purchases/{purchase.pk}/{path}"
     return client.post(url, body or {}, content_type="application/json")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["signed out", "new password", "closed"])
+def test_the_cookie_that_names_a_shopper_orders_nothing(how: str) -> None:
+    _, user, purchase = sale_and_purchase()
+    cookie = shoppers.sign_cookie(user.shopper_id)
+    if how == "new password":
+        user.set_password("kelp and salt 10")
+    user.is_active = how != "closed"
+    user.save()
+    client = Client()
+    client.cookies[shoppers.COOKIE] = cookie
+    assert call(client, purchase, "order/", BODY).status_code == 401
+    assert not Order.objects.exists()
 
 
 def test_a_hold_is_extended_once_by_as_much_as_the_merchant_allows() -> None:

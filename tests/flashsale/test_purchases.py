@@ -11,7 +11,10 @@ from flashsale.models import Purchase, Sale
 from flashsale.purchases import State
 from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
-from shop.models import User
+from inventory.models import Reservation
+from shop import checkout
+from shop.checkout import AddressData
+from shop.models import Order, User
 from tests.factories import make_sale, make_user
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +40,19 @@ def held(sale: SaleInfo, user: User, *, attempt: str = "") -> Purchase:
     return found
 
 
+def order_of(purchase: Purchase) -> None:
+    """The same purchase, ordered from another tab."""
+    other = Purchase.objects.select_related("item__variant", "reservation").get(pk=purchase.pk)
+    checkout.place_order(
+        key=other.pk,
+        user=other.shopper,
+        email=other.shopper.email,
+        address=AddressData("Ada Example", "Harbour Road 1", "24103", "Kiel", "DE"),
+        lines=[purchases.order_line(other)],
+        on_placed=lambda order: purchases.attach_order(other, order),
+    )
+
+
 def free(sale: SaleInfo) -> int:
     return int(store.client().hget(key(sale.id, "gate"), f"free:{sale.items[0].id}"))
 
@@ -45,6 +61,25 @@ def test_a_sale_can_be_bought_from_before_anybody_has_set_its_gate() -> None:
     sale = make_sale(units=3)
     assert isinstance(buy(sale, make_user()), Accepted)
     assert free(sale) == 2
+
+
+def test_letting_go_in_one_tab_takes_nothing_of_what_another_has_ordered() -> None:
+    sale, user = make_sale(units=1), make_user()
+    seen = held(sale, user)
+    order_of(seen)
+    Reservation.objects.update(state=Reservation.State.CONFIRMED)
+    Order.objects.update(state=Order.State.PAID)
+    assert not purchases.release(seen)
+    assert Reservation.objects.get().state == Reservation.State.CONFIRMED
+
+
+def test_letting_go_in_one_tab_cancels_what_another_has_ordered_and_not_paid() -> None:
+    sale, user = make_sale(units=1), make_user()
+    seen = held(sale, user)
+    order_of(seen)
+    assert purchases.release(seen)
+    assert Order.objects.get().state == Order.State.CANCELLED
+    assert Reservation.objects.get().state == Reservation.State.RELEASED
 
 
 def test_repeating_the_click_of_a_purchase_that_was_let_go_takes_nothing() -> None:

@@ -171,3 +171,63 @@ def test_a_cart_is_placed_while_an_order_with_the_same_goods_gives_its_units_bac
     outcome, changed = at_once(lambda: place(user, line(a), line(b)), give_back)
     assert (type(outcome), changed) == (Placed, 2 if leaving == "expired" else True)
     assert (allocated(a), allocated(b)) == (1, 1)
+
+
+# A dead hold that has to be tidied away: out of the transaction, in which it would take stock out of its order
+
+
+def carts_around_a_dead_hold(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two carts of A and Z; the first needs the dead hold of Z tidied away, while the second has A."""
+    a, z = make_variant(sku="RACE-A", units=5), make_variant(sku="RACE-Z", units=2)
+    place(make_user(), line(z))
+    Reservation.objects.update(expires_at=F("created_at"))
+    tidied, has_a = Event(), Event()
+    expire, allocate = reservations.expire, allocation.allocate
+
+    def expire_and_wait(**which: object) -> int:
+        count = expire(**which)  # type: ignore[arg-type]  # as it was called
+        if count:
+            tidied.set()
+            has_a.wait(3)
+            time.sleep(0.2)
+        return count
+
+    def allocate_and_tell(*, stock_id: int, units: int) -> bool:
+        taken = allocate(stock_id=stock_id, units=units)
+        if tidied.is_set():
+            has_a.set()
+        return taken
+
+    monkeypatch.setattr(reservations, "expire", expire_and_wait)
+    monkeypatch.setattr(reservations, "allocate", allocate_and_tell)
+
+    def second() -> str:
+        tidied.wait(10)
+        return outcome_of(make_user(), line(a), line(z))
+
+    return list(at_once(lambda: outcome_of(make_user(), line(a), line(z, 2)), second))
+
+
+def outcome_of(user: User, *lines: OrderLine) -> str:
+    try:
+        return type(place(user, *lines)).__name__
+    except OperationalError as error:
+        return "deadlock" if "deadlock" in str(error) else str(error)
+
+
+def test_carts_around_a_dead_hold_do_not_wait_for_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "deadlock" not in carts_around_a_dead_hold(monkeypatch)
+
+
+def test_control_tidying_up_within_the_order_s_transaction_deadlocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reserve = reservations.reserve
+
+    def reserve_and_tidy(**wanted: object) -> object:
+        return reserve(**wanted | {"tidies": True})  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(reservations, "reserve", reserve_and_tidy)
+    assert "deadlock" in carts_around_a_dead_hold(monkeypatch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,8 +10,10 @@ from uuid import UUID, uuid4
 from django import forms
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
 from inventory import reservations
+from inventory.models import Reservation
 from shop import checkout, orders, payments
 from shop.checkout import AddressData, OrderLine, Placed
 from shop.gateways import (
@@ -178,3 +181,9 @@ class FakeGateway:
 
 AWAY = GatewayUnavailable("no answer")
 FAKE = {"method": "fake"}
+
+
+def end_the_hold(order: Order) -> None:
+    """Its time is over, and nobody has tidied it away yet."""
+    past = timezone.now() - timedelta(seconds=1)
+    Reservation.objects.filter(line_item__order=order).update(expires_at=past)

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from inventory import reservations, stock
-from inventory.models import Reservation, Stock
+from inventory.models import Stock
 from shop import emails, orders, payments
 from shop.api.orders import place_and_pay
 from shop.models import Order, PaymentIntent, User
@@ -18,6 +18,7 @@ from tests.factories import make_user, make_variant
 from tests.shop.ordering import (
     books,
     demo,
+    end_the_hold,
     line,
     make_order,
     paid_order,
@@ -26,11 +27,6 @@ from tests.shop.ordering import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def end_the_hold(order: Order) -> None:
-    past = timezone.now() - timedelta(seconds=1)
-    Reservation.objects.filter(line_item__order=order).update(expires_at=past)
 
 
 def timeline(order: Order) -> list[tuple[str, str]]:

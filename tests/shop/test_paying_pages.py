@@ -110,6 +110,19 @@ def test_a_hold_that_ends_while_the_shopper_is_at_the_bank_cancels_the_payment()
     assert books(order)["bank"] == ["cancelled"]
 
 
+def test_coming_back_again_and_again_asks_the_provider_no_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RATELIMIT_ENABLE = True
+    _, client, _ = asked_at_the_bank()
+    url = f"/payments/{PaymentIntent.objects.get().pk}/return/"
+    asked: list[object] = []
+    monkeypatch.setattr(payments, "come_back", asked.append)
+    statuses = [client.get(url).status_code for _ in range(130)]
+    assert statuses[-1] == 429
+    assert len(asked) == statuses.count(303) <= 120
+
+
 def test_coming_back_shows_nobody_the_order_of_another() -> None:
     order, _, bank = asked_at_the_bank()
     back = bank.replace("/bank/", "/return/")
