@@ -11,6 +11,7 @@ ROUTES = {
     "shop:category": Priority.BROWSING,
     "shop:product": Priority.BROWSING,
     "shop:product-reviews": Priority.OPTIONAL,
+    "shop:review-write": Priority.OPTIONAL,
     "shop:product-related": Priority.OPTIONAL,
     "shop:cart": Priority.ESSENTIAL,
     "shop:cart-add": Priority.ESSENTIAL,

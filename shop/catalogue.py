@@ -5,26 +5,16 @@ that are ring-fenced elsewhere do not count.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
-from django.db.models import Avg, Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from inventory import stock
 from shop import prices
-from shop.models import Category, Product, Review, Variant
+from shop.models import Category, Product, Variant
 
 #: Signs of a search that are looked at; longer ones are not words any more.
 QUERY_LENGTH = 100
-#: Reviews shown with a product; the newest.
-REVIEWS_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class ReviewSummary:
-    reviews: list[Review]
-    average: float
-    count: int
 
 
 def published() -> QuerySet[Product]:
@@ -86,14 +76,3 @@ def count_available(products: Iterable[Product]) -> list[Product]:
 def find_product(*, slug: str) -> Product | None:
     """A published product with its variants, pictures and availability; None when there is none."""
     return next(iter(count_available(published().filter(slug=slug))), None)
-
-
-def review_summary(*, product: Product) -> ReviewSummary:
-    """The newest approved reviews, and the average and count of all approved ones."""
-    approved = product.reviews.filter(is_approved=True)
-    totals = approved.aggregate(average=Avg("rating"), count=Count("pk"))
-    return ReviewSummary(
-        reviews=list(approved.select_related("user")[:REVIEWS_SHOWN]),
-        average=float(totals["average"] or 0),
-        count=totals["count"],
-    )

@@ -1,9 +1,11 @@
 """What shoppers type in: cart, address book, own details."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from shop.carts import MAX_QUANTITY
-from shop.models import Address, User
+from shop.models import Address, Review, User
+from shop.reviews import LONGEST_BODY
 
 #: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill
 ADDRESS_AUTOCOMPLETE = {
@@ -47,3 +49,25 @@ class DetailsForm(forms.ModelForm):
         fields = ["name"]
         labels = {"name": "Your name"}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+
+class ReviewForm(forms.ModelForm):
+    """Plain text: what looks like HTML is shown as it was typed."""
+
+    rating = forms.TypedChoiceField(
+        label=_("Stars"),
+        coerce=int,
+        choices=[(5, "5"), (4, "4"), (3, "3"), (2, "2"), (1, "1")],
+        widget=forms.RadioSelect,
+    )
+    body = forms.CharField(
+        label=_("What you think"),
+        max_length=LONGEST_BODY,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+    class Meta:
+        model = Review
+        fields = ["rating", "title", "body"]
+        labels = {"title": _("In a few words")}

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from shop.views import account, carts, catalogue, checkout, mailbox, orders, papers, returns
+from shop.views import (
+    account,
+    carts,
+    catalogue,
+    checkout,
+    mailbox,
+    orders,
+    papers,
+    returns,
+    reviews,
+)
 
 app_name = "shop"
 
@@ -11,7 +21,6 @@ urlpatterns = [
     path("search/", catalogue.search, name="search"),
     path("c/<slug:slug>/", catalogue.category, name="category"),
     path("p/<slug:slug>/", catalogue.product, name="product"),
-    path("p/<slug:slug>/reviews/", catalogue.reviews, name="product-reviews"),
     path("p/<slug:slug>/related/", catalogue.related, name="product-related"),
     path("cart/", carts.cart, name="cart"),
     path("cart/add/", carts.add, name="cart-add"),
@@ -28,5 +37,6 @@ urlpatterns = [
     *orders.urlpatterns,
     *papers.urlpatterns,
     *returns.urlpatterns,
+    *reviews.urlpatterns,
     *mailbox.urlpatterns,
 ]

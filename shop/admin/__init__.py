@@ -1,5 +1,14 @@
 """The back office, one module a subject."""
 
-from shop.admin import accounts, aftercare, catalogue, mails, orders, payments, selling
+from shop.admin import accounts, aftercare, catalogue, mails, orders, payments, reviews, selling
 
-__all__ = ["accounts", "aftercare", "catalogue", "mails", "orders", "payments", "selling"]
+__all__ = [
+    "accounts",
+    "aftercare",
+    "catalogue",
+    "mails",
+    "orders",
+    "payments",
+    "reviews",
+    "selling",
+]

@@ -1,4 +1,4 @@
-"""Categories, products with their variants and pictures, and reviews to approve."""
+"""Categories, and products with their variants and pictures."""
 
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from inventory import stock
 from shop import pictures
-from shop.models import Category, Product, ProductImage, Review, Variant
+from shop.models import Category, Product, ProductImage, Variant
 
 
 @admin.register(Category)
@@ -100,18 +100,3 @@ class VariantAdmin(admin.ModelAdmin):
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         return {}
-
-
-@admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin):
-    list_display = ["title", "product", "rating", "user", "is_approved", "created_at"]
-    list_filter = ["is_approved", "rating"]
-    list_select_related = ["product", "user"]
-    search_fields = ["title", "body", "product__name"]
-    autocomplete_fields = ["product", "user"]
-    actions = ["approve"]
-
-    @admin.action(description="Approve", permissions=["change"])
-    def approve(self, request: HttpRequest, reviews: QuerySet[Review]) -> None:
-        changed = reviews.filter(is_approved=False).update(is_approved=True)
-        self.message_user(request, f"Approved {changed}.", messages.SUCCESS)

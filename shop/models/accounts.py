@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 from django_countries.fields import CountryField
 
 
@@ -59,6 +60,10 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]
+
+    def get_public_name(self) -> str:
+        """What strangers read: the first of the names, and never a part of the address."""
+        return self.name.partition(" ")[0] or gettext("A customer")
 
 
 class PostalAddress(models.Model):

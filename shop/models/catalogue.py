@@ -6,6 +6,7 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from shop import pictures
@@ -153,13 +154,25 @@ class Review(models.Model):
     )
     title = models.CharField(max_length=100)
     body = models.TextField(blank=True)
-    is_approved = models.BooleanField(default=False)
+    is_approved = models.BooleanField(default=False, help_text="Only these are shown.")
+    refusal = models.CharField(
+        max_length=300, blank=True, help_text="Why it is not shown; its writer reads this."
+    )
+    decided_by = models.CharField(max_length=254, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    written_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When its writer last changed it."
+    )
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["product", "user"], name="review_one_per_shopper"),
+            models.CheckConstraint(
+                condition=Q(is_approved=False) | Q(refusal=""),
+                name="review_shown_or_refused",
+            ),
             models.CheckConstraint(
                 condition=Q(rating__gte=1) & Q(rating__lte=5), name="review_rating_one_to_five"
             ),
@@ -167,3 +180,10 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rating}/5 {self.title}"
+
+    @property
+    def state(self) -> str:
+        """`shown`, `refused` or `waiting` for somebody to read it."""
+        if self.is_approved:
+            return "shown"
+        return "refused" if self.refusal else "waiting"

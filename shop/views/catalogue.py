@@ -71,22 +71,6 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def reviews(request: HttpRequest, slug: str) -> HttpResponse:
-    """The reviews panel; with `?page=1`, a page of its own for those without JavaScript."""
-    found = get_object_or_404(catalogue.published().prefetch_related(None), slug=slug)
-    summary = catalogue.review_summary(product=found)
-    context = {
-        "product": found,
-        "reviews": summary.reviews,
-        "average": summary.average,
-        "count": summary.count,
-    }
-    whole = "page" in request.GET
-    template = "shop/reviews_page.html" if whole else "shop/fragments/reviews.html"
-    return render(request, template, context)
-
-
-@require_safe
 def related(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(catalogue.published().prefetch_related(None), slug=slug)
     context = {"products": catalogue.related(product=found)}

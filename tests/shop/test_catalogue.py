@@ -3,7 +3,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from inventory import stock
 from shop import catalogue
-from shop.models import Category, Product, Review, Variant
+from shop.models import Category, Product, Variant
 from tests.factories import make_user, make_variant
 
 
@@ -63,16 +63,6 @@ def test_units_of_another_pool_are_not_for_sale_here(db: None) -> None:
     found = catalogue.find_product(slug=variant.product.slug)
     assert found is not None
     assert found.is_sold_out
-
-
-def test_only_approved_reviews_count(db: None) -> None:
-    product = make_variant().product
-    for rating, approved in ((5, True), (2, True), (1, False)):
-        Review.objects.create(
-            product=product, user=make_user(), rating=rating, title="So", is_approved=approved
-        )
-    summary = catalogue.review_summary(product=product)
-    assert (summary.average, summary.count, len(summary.reviews)) == (3.5, 2, 2)
 
 
 def test_related_products_share_the_category_and_leave_the_product_out(db: None) -> None:
