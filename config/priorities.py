@@ -17,6 +17,8 @@ ROUTES = {
     "shop:cart-add": Priority.ESSENTIAL,
     "shop:cart-update": Priority.ESSENTIAL,
     "shop:cart-remove": Priority.ESSENTIAL,
+    "shop:cart-save": Priority.ESSENTIAL,
+    "shop:cart-take": Priority.ESSENTIAL,
     "shop:cart-discount": Priority.ESSENTIAL,
     "shop:checkout": Priority.CHECKOUT,
     "shop:order": Priority.CHECKOUT,

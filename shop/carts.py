@@ -2,12 +2,14 @@
 
 A cart promises nothing and holds nothing back; checkout does. A guest's cart is named in the session and
 joins the shopper's own at sign-in. Limits are judged when a line changes; what is short is shown again on
-every look at the cart.
+every look at the cart. Lines can be put aside for later. What has changed since the shopper looked last is
+told by `cart_news`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -54,6 +56,17 @@ class PricedLine:
     variant: Variant
     quantity: int
     available: int
+    is_for_sale: bool = True
+    #: Put aside for later.
+    is_saved: bool = False
+    known_price: Decimal | None = None
+    known_units: int | None = None
+    known_for_sale: bool = True
+
+    @property
+    def units(self) -> int:
+        """How many of those that are wanted can be had."""
+        return min(self.quantity, self.available)
 
     @property
     def unit_price(self) -> Decimal:
@@ -78,9 +91,11 @@ class PricedLine:
 
 @dataclass(frozen=True)
 class Contents:
-    """A cart with its prices."""
+    """A cart with its prices: what is ordered with it, what was put aside, and what is gone from sale."""
 
-    lines: Sequence[PricedLine] = field(default_factory=tuple)
+    lines: Sequence[PricedLine] = ()
+    saved: Sequence[PricedLine] = ()
+    gone: Sequence[PricedLine] = ()
 
     @property
     def subtotal(self) -> Decimal:
@@ -114,9 +129,9 @@ def count(*, request: HttpRequest) -> int:
         lines = CartLine.objects.filter(cart=request.session[SESSION_KEY], cart__user=None)
     else:
         return 0
-    units: int | None = lines.filter(variant__is_active=True).aggregate(units=Sum("quantity"))[
-        "units"
-    ]
+    units: int | None = lines.filter(variant__is_active=True, is_saved=False).aggregate(
+        units=Sum("quantity")
+    )["units"]
     return units or 0
 
 
@@ -124,22 +139,30 @@ def contents(*, cart: Cart | None) -> Contents:
     """Lines with today's prices and what is available, in three queries whatever the size."""
     if cart is None:
         return Contents()
-    lines = list(
-        cart.lines.filter(variant__is_active=True, variant__product__is_published=True)
-        .select_related("variant__product")
-        .prefetch_related("variant__product__images")
+    rows = list(
+        cart.lines.select_related("variant__product").prefetch_related("variant__product__images")
     )
-    free = stock.available(skus=[line.variant.sku for line in lines]) if lines else {}
+    free = stock.available(skus=[row.variant.sku for row in rows]) if rows else {}
+    priced = [_priced(row, free[row.variant.sku]) for row in rows]
+    for_sale = [line for line in priced if line.is_for_sale]
     return Contents(
-        lines=[
-            PricedLine(
-                pk=line.pk,
-                variant=line.variant,
-                quantity=line.quantity,
-                available=free[line.variant.sku],
-            )
-            for line in lines
-        ]
+        lines=[line for line in for_sale if not line.is_saved],
+        saved=[line for line in for_sale if line.is_saved],
+        gone=[line for line in priced if not line.is_for_sale],
+    )
+
+
+def _priced(row: CartLine, free: int) -> PricedLine:
+    return PricedLine(
+        pk=row.pk,
+        variant=row.variant,
+        quantity=row.quantity,
+        available=free,
+        is_for_sale=row.variant.is_active and row.variant.product.is_published,
+        is_saved=row.is_saved,
+        known_price=row.known_price,
+        known_units=row.known_units,
+        known_for_sale=row.known_for_sale,
     )
 
 
@@ -151,7 +174,7 @@ def add(*, cart: Cart, sku: str, quantity: int) -> Changed | Refused:
     with transaction.atomic():
         _hold_still(cart)
         line = cart.lines.filter(variant=variant).first()
-        already = line.quantity if line else 0
+        already = line.quantity if line and not line.is_saved else 0
         if line is None and cart.lines.count() >= MAX_LINES:
             return Refused(f"A cart holds {MAX_LINES} different things. Order these first.")
         outcome = _bounded(variant=variant, wanted=already + quantity)
@@ -161,7 +184,7 @@ def add(*, cart: Cart, sku: str, quantity: int) -> Changed | Refused:
             return Refused(
                 f"Your cart holds all that can be had of {variant.full_name}: {already}."
             )
-        cart.lines.update_or_create(variant=variant, defaults={"quantity": outcome.quantity})
+        cart.lines.update_or_create(variant=variant, defaults=_in_cart(outcome))
         return outcome
 
 
@@ -180,7 +203,9 @@ def set_quantity(*, cart: Cart, line_pk: int, quantity: int) -> Changed | Refuse
             return Refused("This is not in your cart any more.")
         outcome = _bounded(variant=line.variant, wanted=quantity)
         if isinstance(outcome, Changed):
-            cart.lines.filter(pk=line_pk).update(quantity=outcome.quantity)
+            cart.lines.filter(pk=line_pk).update(
+                quantity=outcome.quantity, known_units=outcome.quantity
+            )
         return outcome
 
 
@@ -192,6 +217,31 @@ def remove(*, cart: Cart, line_pk: int) -> Changed | Refused:
     return Changed(variant=line.variant, quantity=0, wanted=line.quantity)
 
 
+def save_for_later(*, cart: Cart, line_pk: int) -> Variant | None:
+    """Put a line aside: it stays with the cart and is not ordered; None when it is not there any more."""
+    line = cart.lines.select_related("variant__product").filter(pk=line_pk).first()
+    if line is None or not cart.lines.filter(pk=line_pk).update(is_saved=True):
+        return None
+    return line.variant
+
+
+def take_back(*, cart: Cart, line_pk: int) -> Changed | Refused:
+    """Let a line that was put aside be ordered again, as many of it as can be had."""
+    with transaction.atomic():
+        line = (
+            cart.lines.select_for_update(of=("self",))
+            .select_related("variant__product")
+            .filter(pk=line_pk)
+            .first()
+        )
+        if line is None:
+            return Refused("This is not in your cart any more.")
+        outcome = _bounded(variant=line.variant, wanted=line.quantity)
+        if isinstance(outcome, Changed):
+            cart.lines.filter(pk=line_pk).update(**_in_cart(outcome))
+        return outcome
+
+
 def merge(*, guest_cart_id: str, user: User) -> None:
     """Move a guest's lines into the shopper's own cart at sign-in; the guest's cart is gone afterwards."""
     with transaction.atomic():
@@ -201,12 +251,32 @@ def merge(*, guest_cart_id: str, user: User) -> None:
         own, _ = Cart.objects.get_or_create(user=user)
         _hold_still(own)
         for line in guest.lines.all():
-            known = own.lines.filter(variant=line.variant_id).update(
-                quantity=Least(F("quantity") + line.quantity, MAX_QUANTITY)
-            )
-            if not known and own.lines.count() < MAX_LINES:
-                own.lines.create(variant_id=line.variant_id, quantity=line.quantity)
+            _join(own, line)
         guest.delete()
+
+
+def _join(own: Cart, line: CartLine) -> None:
+    """Add a guest's line. What is to be ordered on either side is to be ordered afterwards."""
+    same = own.lines.filter(variant=line.variant_id)
+    alike = same.filter(is_saved=line.is_saved)
+    if alike.update(quantity=Least(F("quantity") + line.quantity, MAX_QUANTITY)):
+        return
+    if not line.is_saved and same.update(is_saved=False, quantity=line.quantity):
+        return
+    if not same.exists() and own.lines.count() < MAX_LINES:
+        line.pk, line.cart, line._state.adding = None, own, True
+        line.save(force_insert=True)
+
+
+def _in_cart(outcome: Changed) -> dict[str, Any]:
+    """What a line holds when its shopper has just seen the price, and how many there are."""
+    return {
+        "quantity": outcome.quantity,
+        "is_saved": False,
+        "known_price": outcome.variant.price,
+        "known_units": outcome.quantity,
+        "known_for_sale": True,
+    }
 
 
 def _guest_cart(cart_id: str | None) -> Cart | None:

@@ -3,11 +3,13 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_countries import countries
 
-from shop import carts, checkout, drafts, quotes
+from shop import cart_news, carts, checkout, drafts, quotes
 from shop.discounts import Buyer
 from shop.forms import AddToCartForm, QuantityForm
 from shop.models import CartLine, User
@@ -22,6 +24,10 @@ def cart(request: HttpRequest) -> HttpResponse:
     contents = carts.contents(cart=carts.find(request=request))
     context = {
         "cart_lines": contents.lines,
+        "saved_lines": contents.saved,
+        "gone_lines": contents.gone,
+        "news": cart_news.tell(contents),
+        "cart_count": sum(line.quantity for line in contents.lines),
         "removed": request.session.pop(REMOVED_KEY, None),
     }
     if contents.lines:
@@ -65,7 +71,7 @@ def add(request: HttpRequest) -> HttpResponse:
         sku=form.cleaned_data["sku"],
         quantity=form.cleaned_data["quantity"],
     )
-    _tell(request, outcome, done="{name} is in your cart.")
+    tell(request, outcome, done="{name} is in your cart.")
     return redirect("shop:cart")
 
 
@@ -82,7 +88,7 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
     outcome = carts.set_quantity(
         cart=carts.find_or_open(request=request), line_pk=pk, quantity=quantity
     )
-    _tell(request, outcome, done="Your cart is up to date.")
+    tell(request, outcome, done="Your cart is up to date.")
     return redirect("shop:cart")
 
 
@@ -90,6 +96,26 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
     _refuse_anothers(request, pk)
     return _remove(request, pk)
+
+
+@require_POST
+def save(request: HttpRequest, pk: int) -> HttpResponse:
+    _refuse_anothers(request, pk)
+    saved = carts.save_for_later(cart=carts.find_or_open(request=request), line_pk=pk)
+    if saved is None:
+        messages.error(request, _("This is not in your cart any more."))
+    else:
+        text = _("%(name)s waits below for later.") % {"name": saved.full_name}
+        messages.success(request, text)
+    return redirect("shop:cart")
+
+
+@require_POST
+def take(request: HttpRequest, pk: int) -> HttpResponse:
+    _refuse_anothers(request, pk)
+    outcome = carts.take_back(cart=carts.find_or_open(request=request), line_pk=pk)
+    tell(request, outcome, done=_("{name} is in your cart."))
+    return redirect("shop:cart")
 
 
 def _refuse_anothers(request: HttpRequest, pk: int) -> None:
@@ -111,7 +137,8 @@ def _remove(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("shop:cart")
 
 
-def _tell(request: HttpRequest, outcome: carts.Changed | carts.Refused, *, done: str) -> None:
+def tell(request: HttpRequest, outcome: carts.Changed | carts.Refused, *, done: str) -> None:
+    """Say what became of a change of the cart, on the next page."""
     if isinstance(outcome, carts.Refused):
         messages.error(request, outcome.reason)
     elif outcome.is_less:
@@ -122,3 +149,14 @@ def _tell(request: HttpRequest, outcome: carts.Changed | carts.Refused, *, done:
         )
     else:
         messages.success(request, done.format(name=outcome.variant.full_name))
+
+
+urlpatterns = [
+    path("cart/", cart, name="cart"),
+    path("cart/add/", add, name="cart-add"),
+    path("cart/lines/<int:pk>/", update, name="cart-update"),
+    path("cart/lines/<int:pk>/remove/", remove, name="cart-remove"),
+    path("cart/lines/<int:pk>/save/", save, name="cart-save"),
+    path("cart/lines/<int:pk>/take/", take, name="cart-take"),
+    path("cart/discount/", discount, name="cart-discount"),
+]
