@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.http import HttpRequest
 
-from shop import carts
+from shop import carts, wishlists
 from shop.models import Address, User
 from shop.models.accounts import PostalAddress
 from shop.ratelimits import client_address
@@ -20,12 +20,16 @@ class AccountAdapter(DefaultAccountAdapter):
     """allauth's way into the shop."""
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign in, and let what a guest had collected join the shopper's cart."""
+        """Sign in, and let what a guest had collected join the shopper's cart and wishlist."""
         guest_cart_id = request.session.get(carts.SESSION_KEY)
+        guest_wishes = request.session.get(wishlists.SESSION_KEY)
         super().login(request, user)
         if guest_cart_id:
             carts.merge(guest_cart_id=guest_cart_id, user=user)
             request.session.pop(carts.SESSION_KEY, None)
+        if guest_wishes:
+            wishlists.merge(guest_product_ids=guest_wishes, user=user)
+            request.session.pop(wishlists.SESSION_KEY, None)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)

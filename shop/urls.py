@@ -12,6 +12,7 @@ from shop.views import (
     papers,
     returns,
     reviews,
+    wishlists,
 )
 
 app_name = "shop"
@@ -34,5 +35,6 @@ urlpatterns = [
     *papers.urlpatterns,
     *returns.urlpatterns,
     *reviews.urlpatterns,
+    *wishlists.urlpatterns,
     *mailbox.urlpatterns,
 ]

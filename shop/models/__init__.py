@@ -22,6 +22,7 @@ from shop.models.selling import (
     ShippingRate,
     TaxRate,
 )
+from shop.models.wishes import Wish
 
 __all__ = [
     "Address",
@@ -55,4 +56,5 @@ __all__ = [
     "TaxRate",
     "User",
     "Variant",
+    "Wish",
 ]

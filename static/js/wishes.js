@@ -1,0 +1,62 @@
+/* Hearts: <a data-wish="slug"> leads to a page that asks. Here each becomes a button that is pressed or not, and
+   <span data-wish-count> tells how many there are. When the wishlist is switched off or fails, the links stay. */
+
+const TIMEOUT_MS = 5000;
+const HEARTS = "/wishlist/hearts/";
+let token = "";
+
+function showCount(count) {
+  document.querySelectorAll("[data-wish-count]").forEach((place) => {
+    place.textContent = count;
+    place.hidden = count === 0;
+  });
+}
+
+async function press(button) {
+  const isWished = button.getAttribute("aria-pressed") === "true";
+  button.setAttribute("aria-pressed", String(!isWished));
+  try {
+    const answer = await fetch(button.dataset.url, {
+      method: "POST",
+      headers: { "X-CSRFToken": token, "X-Requested-With": "fetch" },
+      body: new URLSearchParams({ action: isWished ? "remove" : "add" }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!answer.ok) throw new Error(`Not kept: ${answer.status}`);
+    const kept = await answer.json();
+    button.setAttribute("aria-pressed", String(kept.is_wished));
+    showCount(kept.count);
+  } catch {
+    button.setAttribute("aria-pressed", String(isWished));
+  }
+}
+
+function enhance(link, wished) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = link.className;
+  button.dataset.url = link.href;
+  button.innerHTML = link.innerHTML;
+  button.setAttribute("aria-pressed", String(wished.has(link.dataset.wish)));
+  button.addEventListener("click", () => press(button));
+  link.replaceWith(button);
+}
+
+async function start() {
+  try {
+    const answer = await fetch(HEARTS, {
+      headers: { "X-Requested-With": "fetch" },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!answer.ok) return;
+    const known = await answer.json();
+    token = known.token;
+    const wished = new Set(known.products);
+    document.querySelectorAll("a[data-wish]").forEach((link) => enhance(link, wished));
+    showCount(known.products.length);
+  } catch {
+    // The links stay: they lead to a page that does the same.
+  }
+}
+
+start();
