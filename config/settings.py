@@ -233,10 +233,12 @@ _BEAT = {
     "inventory.tasks.expire_holds": 1,
     "shop.tasks.expire_orders": 2,
     "shop.tasks.remind_of_endings": 10,
+    "shop.tasks.offer_what_came_in": 5,
     "shop.tasks.settle_payments": 5,
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,
     "shop.tasks.forget_answers": 3600,
+    "shop.tasks.forget_unconfirmed_alerts": 3600,
     "shop.tasks.send_due_mails": 30,
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
@@ -275,6 +277,8 @@ LINE_CHALLENGE = os.environ.get("LINE_CHALLENGE", "")
 ORDER_HOLD_SECONDS = env_int("ORDER_HOLD_SECONDS", 1800)
 #: Seconds more that a shopper gets who asks for them, once; 0: nobody does. Of a sale, its merchant says.
 ORDER_EXTENSION_SECONDS = env_int("ORDER_EXTENSION_SECONDS", 600)
+#: Seconds for which a unit that came in is held for whoever waited for it.
+STOCK_OFFER_SECONDS = env_int("STOCK_OFFER_SECONDS", 6 * 3600)
 #: Where the terms of sale are, for the checkout to link to; '': there is no such page.
 TERMS_URL = os.environ.get("TERMS_URL", "")
 DEMO_GATEWAY_SECRET = os.environ.get("DEMO_GATEWAY_SECRET", "demo-gateway")
@@ -341,6 +345,8 @@ GROUPS = {
         "shop.*_productimage",
         "shop.*_variant",
         "shop.*_review",
+        "shop.view_stockalert",
+        "shop.view_stockoffer",
         "shop.*_order",
         "shop.view_lineitem",
         "shop.view_orderevent",

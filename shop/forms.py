@@ -1,5 +1,7 @@
 """What shoppers type in: cart, address book, own details."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -71,3 +73,16 @@ class ReviewForm(forms.ModelForm):
         model = Review
         fields = ["rating", "title", "body"]
         labels = {"title": _("In a few words")}
+
+
+class StockAlertForm(forms.Form):
+    """A guest's address; an account has one."""
+
+    email = forms.EmailField(
+        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+    def __init__(self, *args: Any, user: User | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if user is not None:
+            del self.fields["email"]

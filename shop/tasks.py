@@ -6,7 +6,7 @@ Importing `mails` and `payment_events` here makes their tasks known to the worke
 from celery import shared_task
 from django.conf import settings
 
-from shop import mails, order_endings, orders, payment_events, payments
+from shop import mails, order_endings, orders, payment_events, payments, stock_alerts
 from shop.api import idempotency
 from shop.gateways import demo
 from shop.mails import send_mail
@@ -16,6 +16,8 @@ __all__ = [
     "deliver_demo_events",
     "expire_orders",
     "forget_answers",
+    "forget_unconfirmed_alerts",
+    "offer_what_came_in",
     "process_event",
     "process_payment_events",
     "remind_of_endings",
@@ -71,3 +73,15 @@ def deliver_demo_events() -> int:
             gateway="demo", body=body, headers=headers
         )
     )
+
+
+@shared_task
+def offer_what_came_in() -> int:
+    """Hold what is back for those who waited. One offer for each person and arrival, whoever comes first."""
+    return stock_alerts.offer_what_came_in()
+
+
+@shared_task
+def forget_unconfirmed_alerts() -> int:
+    """Delete addresses that nobody confirmed."""
+    return stock_alerts.forget_unconfirmed()

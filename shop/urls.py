@@ -12,6 +12,7 @@ from shop.views import (
     papers,
     returns,
     reviews,
+    stock_alerts,
     wishlists,
 )
 
@@ -35,6 +36,7 @@ urlpatterns = [
     *papers.urlpatterns,
     *returns.urlpatterns,
     *reviews.urlpatterns,
+    *stock_alerts.urlpatterns,
     *wishlists.urlpatterns,
     *mailbox.urlpatterns,
 ]

@@ -1,6 +1,16 @@
 """The back office, one module a subject."""
 
-from shop.admin import accounts, aftercare, catalogue, mails, orders, payments, reviews, selling
+from shop.admin import (
+    accounts,
+    aftercare,
+    catalogue,
+    mails,
+    orders,
+    payments,
+    reviews,
+    selling,
+    stock_alerts,
+)
 
 __all__ = [
     "accounts",
@@ -11,4 +21,5 @@ __all__ = [
     "payments",
     "reviews",
     "selling",
+    "stock_alerts",
 ]

@@ -2,6 +2,7 @@
 
 from shop.models.accounts import Address, User
 from shop.models.aftercare import Invoice, Refund, RefundLine, Return, ReturnLine
+from shop.models.alerts import StockAlert, StockOffer
 from shop.models.carts import Cart, CartLine
 from shop.models.catalogue import Category, Product, ProductImage, Review, TaxClass, Variant
 from shop.models.idempotency import IdempotentAnswer
@@ -52,6 +53,8 @@ __all__ = [
     "Review",
     "ShippingMethod",
     "ShippingRate",
+    "StockAlert",
+    "StockOffer",
     "TaxClass",
     "TaxRate",
     "User",

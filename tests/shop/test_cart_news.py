@@ -1,6 +1,7 @@
 """What changed since a shopper looked at the cart: told once. Lines that are put aside."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,9 +70,7 @@ def test_two_tabs_that_open_the_cart_at_once_tell_it_once(transactional_db: None
     for price in range(101, 111):
         change(variant, price=Decimal(price))
         found = carts.contents(cart=cart)
-        both = at_once(
-            lambda found=found: cart_news.tell(found), lambda found=found: cart_news.tell(found)
-        )
+        both = at_once(partial(cart_news.tell, found), partial(cart_news.tell, found))
         assert sorted(map(len, both)) == [0, 1]
 
 
