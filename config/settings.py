@@ -491,6 +491,8 @@ METRICS_ADDRESSES = env_list("METRICS_ADDRESSES", ["127.0.0.1", "::1"])
 
 DEMO_SALE = "first-light"
 ROUTE_PRIORITIES = "config.priorities.priority_of"
+#: Modules that name their room's tables about a person: PARTS, reasons_against and forget; see `shop.privacy`.
+PERSONAL_DATA = ["shop.personal_data", "flashsale.personal_data"]
 AUDIT_CHECKS = ["inventory.audit.checks", "shop.audit.checks", "flashsale.audit.checks"]
 
 LOGGING = {

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from shop import carts, wishlists
-from shop.models import Address, User
+from shop.models import Address, LineItem, Order, User
 from shop.models.accounts import PostalAddress
 from shop.ratelimits import client_address
 
@@ -66,6 +67,16 @@ def ensure_groups() -> None:
                 )
             granted.update(matching)
         Group.objects.get_or_create(name=name)[0].permissions.set(granted)
+
+
+def find_orders(*, user: User, query: str) -> QuerySet[Order]:
+    """A shopper's orders, the newest first: all, or those whose reference or things are called like this."""
+    if not query:
+        return user.orders.all()
+    named = LineItem.objects.filter(Q(name__icontains=query) | Q(sku__iexact=query))
+    return user.orders.filter(
+        Q(reference__icontains=query) | Exists(named.filter(order=OuterRef("pk")))
+    )
 
 
 def save_address(*, user: User, address: Address) -> None:

@@ -86,3 +86,24 @@ class StockAlertForm(forms.Form):
         super().__init__(*args, **kwargs)
         if user is not None:
             del self.fields["email"]
+
+
+class DeleteAccountForm(forms.Form):
+    """The password again: a browser that was left open must not be enough."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError(_("This is not your password."))
+        return password

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +18,8 @@ from shop.models import Address, User
 
 #: Orders on a page of the list.
 PER_PAGE = 20
+#: Signs of a search for orders that are looked at.
+QUERY_LENGTH = 100
 
 
 @never_cache
@@ -24,11 +27,37 @@ PER_PAGE = 20
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     user = _user(request)
+    query = request.GET.get("q", "")[:QUERY_LENGTH].strip()
+    found = accounts.find_orders(user=user, query=query)
     context = {
-        "orders": Paginator(user.orders.all(), PER_PAGE).get_page(request.GET.get("page")),
+        "orders": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
+        "order_query": query,
         "addresses": list(user.addresses.all()),
     }
     return render(request, "shop/account.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def alerts(request: HttpRequest) -> HttpResponse:
+    """What the shopper waits for."""
+    own = _user(request).stock_alerts.filter(ordered_at=None)
+    return render(
+        request, "shop/account_alerts.html", {"alerts": own.select_related("variant__product")}
+    )
+
+
+@never_cache
+@login_required
+@require_safe
+def own_reviews(request: HttpRequest) -> HttpResponse:
+    own = _user(request).reviews.select_related("product")
+    return render(
+        request,
+        "shop/account_reviews.html",
+        {"reviews": Paginator(own, PER_PAGE).get_page(request.GET.get("page"))},
+    )
 
 
 @login_required
@@ -96,3 +125,15 @@ def _back(request: HttpRequest) -> str:
 
 def _user(request: HttpRequest) -> User:
     return cast("User", request.user)
+
+
+urlpatterns = [
+    path("account/", account, name="account"),
+    path("account/addresses/", addresses, name="addresses"),
+    path("account/addresses/new/", address_new, name="address-new"),
+    path("account/addresses/<int:pk>/", address_edit, name="address-edit"),
+    path("account/addresses/<int:pk>/delete/", address_delete, name="address-delete"),
+    path("account/alerts/", alerts, name="account-alerts"),
+    path("account/reviews/", own_reviews, name="account-reviews"),
+    path("account/details/", details, name="details"),
+]

@@ -80,7 +80,7 @@ def end_own(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise Http404
     stock_alerts.end(get_object_or_404(StockAlert, pk=pk, user=request.user))
     messages.success(request, _("Done. We will not write to you about this any more."))
-    return redirect("shop:account")
+    return redirect("shop:account-alerts")
 
 
 @never_cache

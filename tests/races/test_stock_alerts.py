@@ -99,6 +99,24 @@ def test_an_offer_is_ordered_or_let_go_and_never_both() -> None:
     call_command("audit", stdout=StringIO())
 
 
+def test_who_declines_what_was_ordered_a_moment_ago_takes_nothing_from_the_order() -> None:
+    variant, _ = make_waiting(1)
+    stock.receive(sku=variant.sku, quantity=1)
+    run()
+    seen_before = StockOffer.objects.select_related(
+        "alert__variant__product", "alert__user", "reservation"
+    ).get()
+    assert isinstance(order(seen_before), Placed)
+    assert seen_before.order_id is None  # what the other tab knows
+    assert not stock_alerts.decline(seen_before)
+    seen_before.reservation.refresh_from_db()
+    assert seen_before.reservation.state == "held"
+    released = reservations.release(
+        reservation_ids=[seen_before.reservation_id], reason="the control: nobody looked again"
+    )
+    assert released == 1
+
+
 def order(offer: StockOffer) -> Any:
     return checkout.place_order(
         key=offer.pk,
