@@ -79,6 +79,8 @@ FAMILIES = {
     "admin:": Priority.ALWAYS,
     "api:order": Priority.CHECKOUT,
     "api:product": Priority.BROWSING,
+    "api:cart": Priority.ESSENTIAL,
+    "api:wish": Priority.OPTIONAL,
     "shop:payment": Priority.CHECKOUT,
     "shop:mailbox": Priority.BROWSING,
     "flashsale:": Priority.ESSENTIAL,

@@ -186,11 +186,11 @@ def place_order(
             `settings.ORDER_EXTENSION_SECONDS` when None.
         on_placed: called once with the new order, in its transaction; what it raises places nothing.
     """
-    if not lines or len({line.variant.pk for line in lines}) != len(lines):
-        raise ValueError("An order needs lines, one for each variant.")
     known = find(key=key)
     if known is not None:
         return Placed(order=known, is_new=False)
+    if not lines or len({line.variant.pk for line in lines}) != len(lines):
+        raise ValueError("An order needs lines, one for each variant.")
     quote = quotes.quote(
         lines=lines,
         country=address.country,

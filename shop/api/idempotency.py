@@ -49,7 +49,7 @@ def idempotent(post: Callable[..., Response]) -> Callable[..., Response]:
                 code="idempotency_key_too_long",
                 detail=f"An {HEADER} has at most {LONGEST_KEY} signs.",
             )
-        known, row = _begin(scope=f"{request.user.pk} {request.path}", key=key, body=request.data)
+        known, row = _begin(scope=f"{_who(request)} {request.path}", key=key, body=request.data)
         if known is not None:
             return known
         try:
@@ -78,6 +78,13 @@ def forget_old() -> int:
     """Delete answers that are not given again; return how many."""
     old = IdempotentAnswer.objects.filter(created_at__lt=Now() - timedelta(hours=KEEP_HOURS))
     return old.delete()[0]
+
+
+def _who(request: Request) -> str:
+    """Two guests may choose the same key: a guest is known by the session."""
+    if request.user.is_authenticated:
+        return str(request.user.pk)
+    return f"guest:{request.session.session_key}"
 
 
 def _begin(*, scope: str, key: str, body: Any) -> tuple[Response | None, IdempotentAnswer]:

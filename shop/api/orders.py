@@ -1,18 +1,22 @@
 """Orders over the API: the shopper's own, and the body of a call that places one."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import path
 from django_countries.serializers import CountryFieldMixin
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from shop import checkout, gateways, payments
+from shop import carts, checkout, gateways, payments
+from shop.api.idempotency import HEADER, idempotent
 from shop.checkout import (
     AddressData,
     CartChanged,
@@ -26,8 +30,28 @@ from shop.checkout import (
     Wishes,
 )
 from shop.forms import ADDRESS_AUTOCOMPLETE
-from shop.models import Address, LineItem, Order, PaymentIntent, User
+from shop.models import Address, Cart, LineItem, Order, PaymentIntent, User
 from shop.problems import Problem
+from shop.ratelimits import enforce
+from shop.views.checkout import CHECKOUT_LIMITS
+from shop.views.orders import remember
+
+EXAMPLE = OpenApiExample(
+    "To Berlin",
+    value={
+        "email": "ada@example.com",
+        "shipping_address": {
+            "recipient": "Ada Example",
+            "street": "1 Sample Street",
+            "street2": "",
+            "postcode": "10115",
+            "city": "Berlin",
+            "country": "DE",
+        },
+        "payment_method": {"method": "demo", "card": "approve"},
+    },
+    request_only=True,
+)
 
 
 class AddressSerializer(CountryFieldMixin, serializers.ModelSerializer[Address]):
@@ -69,6 +93,18 @@ class PlaceOrderSerializer(serializers.Serializer[Any]):
     delivery = serializers.IntegerField(min_value=0, required=False)
     discount_code = serializers.CharField(max_length=32, required=False, allow_blank=True)
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class OrderCartSerializer(PlaceOrderSerializer):
+    """The body of a call that orders what is in the cart.
+
+    With `agreed_total`, a total that is another one by now is refused (409 `total_changed`).
+    """
+
+    email = serializers.EmailField(
+        max_length=254, required=False, help_text="Of a guest; an account has its own."
+    )
+    agreed_total = serializers.DecimalField(max_digits=10, decimal_places=2, required=False)
 
 
 class LineItemSerializer(serializers.ModelSerializer[LineItem]):
@@ -152,11 +188,51 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 class OrderList(generics.ListAPIView[Order]):
     """Your own orders, the newest first."""
 
-    permission_classes = [IsAuthenticated]
     serializer_class = OrderSerializer
+    queryset = Order.objects.none()
+
+    def get_permissions(self) -> list[Any]:
+        return [] if self.request.method == "POST" else [IsAuthenticated()]
 
     def get_queryset(self) -> QuerySet[Order]:
         return _orders_of(self.request.user)
+
+    @extend_schema(
+        operation_id="orders_create",
+        request=OrderCartSerializer,
+        responses={201: OrderSerializer},
+        examples=[EXAMPLE],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Order what is in the cart, and start its payment. A guest gives an email address."""
+        enforce(request=request, name="checkout", limits=CHECKOUT_LIMITS)
+        user = request.user if isinstance(request.user, User) else None
+        body = OrderCartSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        email = user.email if user else body.validated_data.get("email")
+        if not email:
+            raise serializers.ValidationError({"email": "A guest needs an email address."})
+        cart = carts.find(request=request)
+        if cart is None:
+            raise _cart_empty()
+        name = request.headers.get(HEADER)
+        key = uuid5(cart.pk, name) if name else uuid4()
+        lines = checkout.lines_of(cart)
+        if not lines and checkout.find(key=key) is None:
+            raise _cart_empty()
+        placed = place_and_pay(
+            key=key,
+            user=user,
+            email=email,
+            lines=lines,
+            data=request.data,
+            cart=cart,
+            agreed_total=body.validated_data.get("agreed_total"),
+        )
+        if user is None:
+            remember(request, Order.objects.get(key=key))
+        return Response(placed, status=201)
 
 
 class OrderDetail(generics.RetrieveAPIView[Order]):
@@ -173,9 +249,12 @@ class OrderDetail(generics.RetrieveAPIView[Order]):
 def place_and_pay(
     *,
     key: UUID,
-    user: User,
+    user: User | None,
     lines: Sequence[OrderLine],
     data: Any,
+    email: str = "",
+    cart: Cart | None = None,
+    agreed_total: Decimal | None = None,
     extension_seconds: int | None = None,
     on_placed: Callable[[Order], None] | None = None,
 ) -> dict[str, Any]:
@@ -183,14 +262,16 @@ def place_and_pay(
 
     Args:
         data: the body, as `PlaceOrderSerializer` describes it.
-        extension_seconds, on_placed: see `checkout.place_order`.
+        email: of a guest; an account's own is used otherwise.
+        cart, extension_seconds, on_placed, agreed_total: see `checkout.place_order`.
 
     Returns:
         The order, as `OrderSerializer` describes it.
 
     Raises:
         ValidationError: the body cannot be used; nothing was done.
-        Problem: 409 `hold_ended`, `sold_out`, `no_delivery`, `discount_refused` or `not_payable`.
+        Problem: 409 `hold_ended`, `sold_out`, `no_delivery`, `discount_refused`, `cart_changed`,
+            `total_changed` or `not_payable`.
     """
     body = PlaceOrderSerializer(data=data)
     body.is_valid(raise_exception=True)
@@ -198,14 +279,16 @@ def place_and_pay(
     outcome = checkout.place_order(
         key=key,
         user=user,
-        email=user.email,
+        email=user.email if user else email,
         address=AddressData(**{name: str(value) for name, value in address.items()}),
         lines=lines,
         wishes=Wishes(
             delivery=body.validated_data.get("delivery"),
             discount_code=body.validated_data.get("discount_code", ""),
             note=body.validated_data.get("note", ""),
+            agreed_total=agreed_total,
         ),
+        cart=cart,
         extension_seconds=extension_seconds,
         on_placed=on_placed,
     )
@@ -219,6 +302,10 @@ def place_and_pay(
             detail=f"This order is {paid.order.get_state_display().lower()}, or its time is over.",
         )
     return dict(OrderSerializer(_orders_of(user).get(pk=outcome.order.pk)).data)
+
+
+def _cart_empty() -> Problem:
+    return Problem(status=409, code="cart_empty", detail="There is nothing to order.")
 
 
 def _problem(refusal: Refusal) -> Problem:
