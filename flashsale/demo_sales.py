@@ -1,4 +1,5 @@
-"""The demo's sales: the lamp drop that opens in a minute, and a small shelf that is always open."""
+"""The demo's sales: the lamp drop that opens in a minute, a small shelf that is always open, one that is over, and
+one that is still to come."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from inventory import stock
 from shop.models import Variant
 
 OPEN_SHELF = "open-shelf"
+SPRING_FIRING = "spring-firing"
+NEXT_KILN = "next-kiln"
 #: Seconds from the lobby to the opening of the lamp drop.
 LOBBY_SECONDS = 60
 
@@ -31,6 +34,9 @@ class Offer:
 
 LAMP_DROP = (Offer("FIRST-LIGHT-EMBER", "99.00", 100),)
 SHELF = (Offer("TIDE-MUG-INDIGO", "16.00", 12), Offer("TIDE-MUG-OAT", "16.00", 8))
+FIRING = (Offer("LONG-NECK-SAGE", "39.00", 12),)
+KILN = (Offer("HEARTH-POT-OAT", "48.00", 12), Offer("LOW-SUN-CHALK", "89.00", 10))
+OFFERS = (*LAMP_DROP, *SHELF, *FIRING, *KILN)
 
 
 def seed(*, fresh: bool, now: datetime) -> list[Sale]:
@@ -44,7 +50,7 @@ def seed(*, fresh: bool, now: datetime) -> list[Sale]:
     """
     if fresh:
         _put_away(settings.DEMO_SALE)
-    made = [_lamp_drop(now), _open_shelf(now)]
+    made = [_lamp_drop(now), _open_shelf(now), _spring_firing(now), _next_kiln(now)]
     return [sale for sale in made if sale is not None]
 
 
@@ -85,6 +91,58 @@ def _open_shelf(now: datetime) -> Sale | None:
         limit_per_shopper=2,
         hold_seconds=600,
         admission_cap=100,
+        admission_seconds=180,
+    )
+
+
+def _spring_firing(now: datetime) -> Sale | None:
+    """A sale that is over: it is run as it would be now, ended, and dated back."""
+    sale = _schedule(
+        FIRING,
+        slug=SPRING_FIRING,
+        name="The spring firing",
+        tagline="Long Neck vases from the first kiln of the year.",
+        description="Twelve vases in sage, an evening long. What was left is in the shop.",
+        lobby_opens_at=now,
+        opens_at=now,
+        closes_at=now + timedelta(hours=3),
+        queue_mode=Sale.QueueMode.FIRST_COME,
+        limit_per_shopper=1,
+        hold_seconds=600,
+        admission_cap=40,
+        admission_seconds=180,
+    )
+    if sale is None:
+        return None
+    steering.end(sale)
+    opened = now - timedelta(days=20)
+    Sale.objects.filter(pk=sale.pk).update(
+        lobby_opens_at=opened - timedelta(hours=1),
+        opens_at=opened,
+        closes_at=opened + timedelta(hours=3),
+    )
+    sale.refresh_from_db()
+    return sale
+
+
+def _next_kiln(now: datetime) -> Sale | None:
+    opens_at = (now + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    return _schedule(
+        KILN,
+        slug=NEXT_KILN,
+        name="The next kiln",
+        tagline="Teapots in oat and pendants in chalk, straight from the workshop.",
+        description=(
+            "What comes out of the kiln on the day is sold on the day. Come an hour early: everybody who is in "
+            "the lobby when it opens has the same chance."
+        ),
+        lobby_opens_at=opens_at - timedelta(hours=1),
+        opens_at=opens_at,
+        closes_at=opens_at + timedelta(hours=6),
+        queue_mode=Sale.QueueMode.DRAW,
+        limit_per_shopper=2,
+        hold_seconds=600,
+        admission_cap=40,
         admission_seconds=180,
     )
 

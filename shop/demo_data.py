@@ -1,16 +1,15 @@
 """The demo's catalogue: an invented maker of things for the house and the desk.
 
 Safe to run twice, also at once with another run: rows that are there stay as they are, so what a merchant
-changed by hand is kept. Accounts with a known password are made in the demo alone.
+changed by hand is kept. Accounts with a known password, and past orders, are made in the demo alone. What is
+made is written down in `shop.demo`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -25,6 +24,17 @@ from django.utils.text import slugify
 from inventory import stock
 from inventory.models import Stock
 from shop import accounts, taxes
+from shop.demo import past_orders
+from shop.demo.goods import CATEGORIES, FIRST, Thing
+from shop.demo.household import HOUSEHOLD
+from shop.demo.people import (
+    DEMO_ACCOUNTS,
+    DEMO_ADDRESS,
+    ORDERS,
+    REVIEWERS,
+    REVIEWS,
+)
+from shop.demo.selling import CODES, METHODS
 from shop.models import (
     Address,
     Category,
@@ -39,6 +49,7 @@ from shop.models import (
     Variant,
 )
 
+THINGS = (*FIRST, *HOUSEHOLD)
 PICTURES = Path(__file__).parent / "demo_pictures"
 PASSWORD = "demo"  # noqa: S105  # the demo's, printed when it starts
 
@@ -46,326 +57,9 @@ PASSWORD = "demo"  # noqa: S105  # the demo's, printed when it starts
 SEED_LOCK = 0x5EED
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A variant: SKU, name, price, units that arrive, and the price it had."""
-
-    sku: str
-    name: str
-    price: str
-    units: int
-    was: str | None = None
-
-
-@dataclass(frozen=True)
-class Thing:
-    """A product. Its pictures are the files whose names begin with its slug."""
-
-    slug: str
-    name: str
-    category: str
-    alt: str
-    summary: str
-    description: str
-    details: str
-    kinds: tuple[Kind, ...]
-
-
-CATEGORIES = {
-    "light": ("Light", "Lamps and candle holders for the hours when the day is over."),
-    "table": ("At the table", "Stoneware and glass that is used every day and washed every night."),
-    "flowers": ("Flowers and green", "For one stem from the garden or a windowsill full of herbs."),
-    "desk": ("The desk", "A place for every pen, letter and half-read book."),
-    "walls": ("Walls", "Quiet things to look up at."),
-    "seating": ("Seating", "Stools that are a seat today and a bedside table tomorrow."),
-}
-
-STONEWARE = "Stoneware, glazed inside and out. Dishwasher and microwave safe."
-
-THINGS = (
-    Thing(
-        slug="first-light-lamp",
-        name="First Light lamp",
-        category="light",
-        alt="A table lamp with a spun shade on a slim brass stem",
-        summary="A numbered table lamp with a spun shade and a dimmer that goes down to candlelight.",
-        description=(
-            "The shade is spun from a single disc and painted by hand, the stem is solid brass. The dimmer "
-            "in the foot goes from reading light to the glow of the first quarter of an hour of a summer "
-            "morning, which is where the lamp has its name from.\n\n"
-            "We make a hundred of each colour and number them on the foot. There is no second hundred."
-        ),
-        details="Brass, powder-coated steel. 42 cm high, shade 24 cm. Bulb E27 included. Two-metre textile cord.",
-        kinds=(Kind("FIRST-LIGHT-EMBER", "Ember", "149.00", 400),),
-    ),
-    Thing(
-        slug="tide-mug",
-        name="Tide mug",
-        category="table",
-        alt="A straight stoneware mug with a broad handle",
-        summary="A straight-sided mug with a handle for three fingers and a glaze that breaks at the rim.",
-        description=(
-            "Turned, not cast, so no two are quite alike. It holds a large coffee and keeps it warm for "
-            "as long as one article in the newspaper takes."
-        ),
-        details=f"{STONEWARE} 350 ml, 9.5 cm high.",
-        kinds=(
-            Kind("TIDE-MUG-INDIGO", "Indigo", "24.00", 120),
-            Kind("TIDE-MUG-OAT", "Oat", "24.00", 80),
-            Kind("TIDE-MUG-EMBER", "Ember", "24.00", 4),
-        ),
-    ),
-    Thing(
-        slug="hearth-teapot",
-        name="Hearth teapot",
-        category="table",
-        alt="A round teapot with a short spout and a looped handle",
-        summary="A round-bellied teapot that pours without a drop on the cloth.",
-        description=(
-            "Forty spouts were made until one did not drip. The lid stays on when the pot is emptied to "
-            "the last cup, and the sieve is part of the body."
-        ),
-        details=f"{STONEWARE} 900 ml, about four cups.",
-        kinds=(
-            Kind("HEARTH-POT-PINE", "Pine", "68.00", 35),
-            Kind("HEARTH-POT-OAT", "Oat", "68.00", 22),
-        ),
-    ),
-    Thing(
-        slug="long-neck-vase",
-        name="Long Neck vase",
-        category="flowers",
-        alt="A tall vase with a narrow neck",
-        summary="A tall vase for a single branch, heavy enough to hold it.",
-        description="Dry grasses, one tulip, the twig that the storm brought down: it makes something of each.",
-        details="Stoneware, matt outside, glazed inside. 31 cm high.",
-        kinds=(
-            Kind("LONG-NECK-CHALK", "Chalk", "58.00", 30),
-            Kind("LONG-NECK-SAGE", "Sage", "58.00", 26),
-        ),
-    ),
-    Thing(
-        slug="still-carafe",
-        name="Still carafe",
-        category="table",
-        alt="A clear carafe with a ball of oak as its stopper",
-        summary="A mouth-blown carafe with an oak ball that closes it.",
-        description="For water by the bed or wine at the table. The ball sits loosely: the wine may breathe.",
-        details="Borosilicate glass, oiled oak. 1 litre. Wash by hand; wipe the oak.",
-        kinds=(Kind("STILL-CARAFE", "", "46.00", 60, was="54.00"),),
-    ),
-    Thing(
-        slug="harbour-bowls",
-        name="Harbour bowls",
-        category="table",
-        alt="Three bowls that nest in one another",
-        summary="A nest of three bowls: for olives, for soup, for salad.",
-        description="They take up the room of one. The smallest is just right for a poached egg.",
-        details=f"{STONEWARE} 12, 16 and 22 cm across.",
-        kinds=(Kind("HARBOUR-BOWLS", "", "72.00", 40),),
-    ),
-    Thing(
-        slug="milking-stool",
-        name="Milking stool",
-        category="seating",
-        alt="A round three-legged stool",
-        summary="Three legs never wobble, whatever the floor is like.",
-        description=(
-            "The legs are wedged through the seat as it has been done for a few hundred years. A seat at "
-            "the stove, a step to the top shelf, a table beside the bath."
-        ),
-        details="Solid wood, hard-wax oil. 44 cm high, seat 32 cm. Carries 130 kg.",
-        kinds=(
-            Kind("MILKING-STOOL-OAK", "Oak", "135.00", 18),
-            Kind("MILKING-STOOL-WALNUT", "Walnut", "165.00", 9),
-        ),
-    ),
-    Thing(
-        slug="noon-wall-clock",
-        name="Noon wall clock",
-        category="walls",
-        alt="A round wall clock without numerals in an oak rim",
-        summary="Twelve marks, two hands, no ticking.",
-        description="A sweep movement that is silent in a bedroom, in a rim turned from one piece of oak.",
-        details="Oak, lacquered steel. 30 cm across. One AA battery, about two years.",
-        kinds=(Kind("NOON-CLOCK", "", "98.00", 25),),
-    ),
-    Thing(
-        slug="evening-candle-holders",
-        name="Evening candle holders",
-        category="light",
-        alt="Brass candle holders of three heights with lit candles",
-        summary="Three heights of solid brass, for dinners that go on.",
-        description="They get darker with the years. A soft cloth brings the shine back, should you want it.",
-        details="Solid brass. 8, 12 and 18 cm high, for candles of 22 mm.",
-        kinds=(Kind("EVENING-HOLDERS", "", "64.00", 33),),
-    ),
-    Thing(
-        slug="quarry-pen-pot",
-        name="Quarry pen pot",
-        category="desk",
-        alt="A heavy clay pot with pens and a ruler in it",
-        summary="Holds two dozen pencils and does not tip over.",
-        description="Unglazed outside, so that it is never slippery, with a cork foot that is kind to the desk.",
-        details="Coarse stoneware, cork. 11 cm high, 8 cm across.",
-        kinds=(Kind("QUARRY-POT-CLAY", "Clay", "28.00", 70),),
-    ),
-    Thing(
-        slug="ledger-desk-tray",
-        name="Ledger desk tray",
-        category="desk",
-        alt="A low wooden tray with compartments for pens and letters",
-        summary="A low tray for what is on the desk every day.",
-        description="Milled from one board, with a long bay for pens and a wide one for letters in A5.",
-        details="Solid wood, oiled. 34 × 23 × 3 cm.",
-        kinds=(
-            Kind("LEDGER-TRAY-WALNUT", "Walnut", "79.00", 20),
-            Kind("LEDGER-TRAY-OAK", "Oak", "69.00", 0),
-        ),
-    ),
-    Thing(
-        slug="two-moons-bookends",
-        name="Two Moons bookends",
-        category="desk",
-        alt="A pair of half-round bookends with books between them",
-        summary="Two half moons that keep a row of books upright.",
-        description="Cast from recycled stone dust, each as heavy as a dictionary, with felt underneath.",
-        details="Stone composite, wool felt. 14 cm high, 2.1 kg the pair.",
-        kinds=(Kind("TWO-MOONS", "", "52.00", 45, was="59.00"),),
-    ),
-    Thing(
-        slug="sill-planter",
-        name="Sill planter",
-        category="flowers",
-        alt="A low planter with a green plant on its saucer",
-        summary="A planter with a saucer, as deep as a windowsill allows.",
-        description="Basil on the south side, ferns on the north. The saucer is glazed and keeps the sill dry.",
-        details="Terracotta, glazed saucer. 15 cm across. With a drainage hole.",
-        kinds=(
-            Kind("SILL-PLANTER-CLAY", "Clay", "34.00", 50),
-            Kind("SILL-PLANTER-CHALK", "Chalk", "36.00", 5),
-        ),
-    ),
-)
-
-#: Invented people; their accounts cannot sign in.
-REVIEWERS = {
-    "odile.marsh@reviews.example": "Odile Marsh",
-    "tobin.reed@reviews.example": "Tobin Reed",
-    "ines.halloway@reviews.example": "Ines Halloway",
-    "per.lindqvist@reviews.example": "Per Lindqvist",
-}
-
-#: Product, who (by position in REVIEWERS), stars, title, text.
-REVIEWS = (
-    (
-        "first-light-lamp",
-        0,
-        5,
-        "Number 31 lives here now",
-        "At its lowest it is like a fire in the next room.",
-    ),
-    (
-        "first-light-lamp",
-        1,
-        4,
-        "Lovely, but the cord",
-        "Everything about it is right. I would have liked a darker cord.",
-    ),
-    ("tide-mug", 1, 5, "The handle!", "Finally a handle for grown-up hands. Bought two more."),
-    (
-        "tide-mug",
-        2,
-        5,
-        "Every morning",
-        "Three months of daily use and it looks as on the first day.",
-    ),
-    (
-        "tide-mug",
-        3,
-        4,
-        "A little heavier than I thought",
-        "Which is why the coffee stays warm, I suppose.",
-    ),
-    ("hearth-teapot", 0, 5, "Does not drip", "I did not believe it. It really does not."),
-    (
-        "long-neck-vase",
-        2,
-        4,
-        "Needs one good branch",
-        "With a supermarket bunch it looks lost; with one branch it is a picture.",
-    ),
-    ("still-carafe", 3, 5, "By the bed", "The oak ball keeps the dust out and makes a nice sound."),
-    ("harbour-bowls", 1, 5, "Used all three on the first day", ""),
-    (
-        "milking-stool",
-        0,
-        5,
-        "Does not wobble on our floor",
-        "And nothing has ever not wobbled on our floor.",
-    ),
-    ("noon-wall-clock", 2, 5, "Silent", "I had to put my ear to it to be sure that it runs."),
-    ("quarry-pen-pot", 3, 4, "Solid", "Could be a centimetre taller for long brushes."),
-    ("two-moons-bookends", 0, 5, "Heavy enough for art books", ""),
-    ("sill-planter", 2, 3, "Pretty, rather small", "Check the size before you plan a jungle."),
-)
-
-#: Delivery: fields of the method, and of each of its rates.
-METHODS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
-    (
-        {"name": "Standard", "min_days": 2, "max_days": 4},
-        (
-            {"price": Decimal("4.90"), "max_weight_grams": 20_000},
-            {
-                "price": Decimal("0.00"),
-                "max_weight_grams": 20_000,
-                "min_subtotal": Decimal("80.00"),
-            },
-            {"price": Decimal("24.90")},
-        ),
-    ),
-    (
-        {
-            "name": "Express",
-            "min_days": 1,
-            "max_days": 1,
-            "countries": ["DE", "AT", "NL", "BE", "LU", "FR", "DK", "PL", "CZ"],
-        },
-        (
-            {"price": Decimal("9.90"), "max_weight_grams": 5_000},
-            {"price": Decimal("14.90"), "max_weight_grams": 20_000},
-        ),
-    ),
-)
-
-#: Discount codes of the demo.
-CODES: dict[str, dict[str, Any]] = {
-    "HELLO10": {"kind": "percent", "value": Decimal("10.00"), "max_uses_per_customer": 1},
-    "TEN-OFF": {
-        "kind": "amount",
-        "value": Decimal("10.00"),
-        "min_subtotal": Decimal("60.00"),
-    },
-    "SHIPFREE": {"kind": "shipping", "includes_sale_items": True},
-}
-
-#: Email, name, group, and whether it may enter the back office.
-DEMO_ACCOUNTS = (
-    ("shopper@example.com", "Robin Vale", None),
-    ("merchant@example.com", "Maren Holt", "Merchants"),
-    ("staff@example.com", "Sami Brook", "Staff"),
-)
-
-DEMO_ADDRESS = {
-    "street": "1 Sample Street",
-    "postcode": "10115",
-    "city": "Berlin",
-    "country": "DE",
-}
-
-
 def seed() -> None:
-    """Make what is missing of the demo's catalogue, stock, reviews, groups and (in the demo) accounts."""
+    """Make what is missing of the demo's catalogue, stock, reviews, groups and (in the demo) accounts
+    and past orders."""
     accounts.ensure_groups()
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -378,6 +72,7 @@ def seed() -> None:
         _seed_selling()
         if settings.DEMO:
             _seed_accounts()
+            past_orders.seed()
 
 
 def _seed_catalogue() -> dict[str, Product]:
@@ -412,6 +107,7 @@ def _seed_catalogue() -> dict[str, Product]:
                 name=kind.name,
                 price=Decimal(kind.price),
                 compare_at_price=Decimal(kind.was) if kind.was else None,
+                weight_grams=kind.grams,
                 position=position,
             )
             for thing in THINGS
@@ -512,19 +208,33 @@ def _seed_reviews(products: dict[str, Product]) -> None:
     )
     people = User.objects.in_bulk(list(REVIEWERS), field_name="email")
     writers = [people[email] for email in REVIEWERS]
-    Review.objects.bulk_create(
-        (
-            Review(
-                product=products[slug],
-                user=writers[writer],
-                rating=rating,
-                title=title,
-                body=body,
-                is_approved=True,
-            )
-            for slug, writer, rating, title, body in REVIEWS
-        ),
-        ignore_conflicts=True,
+    known = set(Review.objects.filter(user__in=writers).values_list("product__slug", "user__email"))
+    now = timezone.now()
+    made = Review.objects.bulk_create(
+        Review(
+            product=products[slug],
+            user=writers[writer],
+            rating=rating,
+            title=title,
+            body=text,
+            is_approved=True,
+        )
+        for slug, writer, rating, title, text in REVIEWS
+        if (slug, writers[writer].email) not in known
+    )
+    for position, review in enumerate(made):
+        days = _days_since_bought(review.product.slug, writers.index(review.user))
+        review.created_at = now - timedelta(days=days / 2, minutes=position)
+    Review.objects.bulk_update(made, ["created_at"])
+
+
+def _days_since_bought(slug: str, person: int) -> int:
+    """How long ago a reviewer bought that product: nobody else may have written about it."""
+    skus = {kind.sku for thing in THINGS if thing.slug == slug for kind in thing.kinds}
+    return next(
+        days
+        for who, days, end, units in ORDERS
+        if (who, end) == (person, "fulfilled") and skus & units.keys()
     )
 
 

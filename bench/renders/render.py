@@ -1028,12 +1028,12 @@ def render(picture: Picture, file: Path, *, draft: bool) -> None:
             half.save(file.with_stem(f"{file.stem}-{width // 2}"), quality=82, method=6)
 
 
-def main() -> None:
+def main(pictures: dict[str, Picture]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="how the names of the pictures start")
     parser.add_argument("--draft", action="store_true", help="small and grainy, into /tmp")
     asked = parser.parse_args()
-    for name, picture in PICTURES.items():
+    for name, picture in pictures.items():
         folder = Path(tempfile.gettempdir()) if asked.draft else picture.folder
         file = folder / f"{name}.webp"
         wanted = any(name.startswith(start) for start in asked.names)
@@ -1044,4 +1044,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(PICTURES)

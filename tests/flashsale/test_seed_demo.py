@@ -20,8 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def catalogue() -> list[Variant]:
     """The variants that the demo sales sell, without stock."""
-    offers = (*demo_sales.LAMP_DROP, *demo_sales.SHELF)
-    return [make_variant(sku=offer.sku) for offer in offers]
+    return [make_variant(sku=offer.sku) for offer in demo_sales.OFFERS]
 
 
 def seed(*, fresh: bool = False) -> list[Sale]:
@@ -50,14 +49,28 @@ def test_the_open_shelf_is_open_and_has_no_line() -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
+def test_one_sale_is_over_and_its_units_are_in_the_shop_and_one_is_to_come() -> None:
+    seed()
+    now = timezone.now()
+    over = Sale.objects.get(slug="spring-firing")
+    assert phase_by_clock(over, now=now) is Phase.ENDED
+    assert over.closes_at < now - timedelta(days=19)
+    vase = demo_sales.FIRING[0]
+    assert stock.available(skus=[vase.sku]) == {vase.sku: vase.units}
+    coming = Sale.objects.get(slug="next-kiln")
+    assert phase_by_clock(coming, now=now) is Phase.SCHEDULED
+    assert count_units(describe(coming)).left == 22
+
+
+@pytest.mark.usefixtures("catalogue")
 def test_seeding_twice_changes_nothing() -> None:
-    assert len(seed()) == 2
+    assert len(seed()) == 4
     sales_before = list(Sale.objects.order_by("pk").values())
     stock_before = list(Stock.objects.order_by("pk").values())
     assert seed() == []
     assert list(Sale.objects.order_by("pk").values()) == sales_before
     assert list(Stock.objects.order_by("pk").values()) == stock_before
-    assert SaleItem.objects.count() == 3
+    assert SaleItem.objects.count() == len(demo_sales.OFFERS)
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -104,12 +117,14 @@ def test_production_is_refused(settings: Settings) -> None:
     assert not Sale.objects.exists()
 
 
-def test_the_command_seeds_the_catalogue_and_both_sales() -> None:
+def test_the_command_seeds_the_catalogue_and_its_sales() -> None:
     out = StringIO()
     call_command("seed_demo", stdout=out)
     assert [line.split(", opens")[0] for line in out.getvalue().splitlines()] == [
         "Scheduled The First Light drop",
         "Scheduled The open shelf",
+        "Scheduled The spring firing",
+        "Scheduled The next kiln",
     ]
     out = StringIO()
     call_command("seed_demo", stdout=out)

@@ -2,13 +2,19 @@ import time
 
 from django.contrib.auth import authenticate
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from inventory import audit, stock
 from inventory.models import StockMovement
 from shop import catalogue, demo_data
+from shop.demo.goods import CATEGORIES
+from shop.demo.people import ORDERS, REVIEWERS
 from shop.models import (
     Category,
     DiscountCode,
+    Order,
+    OutgoingMail,
     Product,
     ProductImage,
     Review,
@@ -65,7 +71,7 @@ def test_the_demo_delivers_taxes_and_has_codes_and_a_merchants_own_stay(db: None
 def test_the_catalogue_has_something_of_everything(db: None) -> None:
     demo_data.seed()
     products = catalogue.count_available(catalogue.published())
-    assert (Category.objects.count(), len(products)) == (6, len(demo_data.THINGS))
+    assert (Category.objects.count(), len(products)) == (8, len(demo_data.THINGS))
     assert products[0].slug == "first-light-lamp"
     tiers = {variant.stock_tier for product in products for variant in product.variants.all()}
     assert tiers == {"in_stock", "low", "sold_out"}
@@ -94,14 +100,14 @@ def test_accounts_with_a_known_password_exist_in_the_demo_alone(
     db: None, settings: Settings
 ) -> None:
     demo_data.seed()
-    assert not User.objects.exclude(email__in=demo_data.REVIEWERS).exists()
+    assert not User.objects.exclude(email__in=REVIEWERS).exists()
     assert not any(user.has_usable_password() for user in User.objects.all())
     settings.DEMO = True
     demo_data.seed()
     demo_data.seed()
     found = {
         user.email: (user.is_staff, user.is_superuser, [group.name for group in user.groups.all()])
-        for user in User.objects.exclude(email__in=demo_data.REVIEWERS)
+        for user in User.objects.exclude(email__in=REVIEWERS)
     }
     assert found == {
         "shopper@example.com": (False, False, []),
@@ -109,3 +115,51 @@ def test_accounts_with_a_known_password_exist_in_the_demo_alone(
         "staff@example.com": (True, False, ["Staff"]),
     }
     assert authenticate(None, email="staff@example.com", password="demo") is not None
+
+
+def test_past_orders_exist_in_the_demo_alone_and_keep_the_books(
+    db: None, settings: Settings
+) -> None:
+    demo_data.seed()
+    assert not Order.objects.exists()
+    settings.DEMO = True
+    demo_data.seed()
+    placed = Order.objects.order_by("placed_at")
+    assert len(placed) == len(ORDERS)
+    assert {order.state for order in placed} == {"fulfilled", "cancelled", "paid"}
+    assert (timezone.now() - placed[0].placed_at).days >= 55
+    assert not OutgoingMail.objects.filter(sent_at=None).exists()
+    assert [found for found in audit.run(scope={}) if found.breaches] == []
+    demo_data.seed()
+    assert Order.objects.count() == len(ORDERS)
+
+
+def test_what_was_sold_in_the_past_does_not_empty_the_shelf(db: None, settings: Settings) -> None:
+    settings.DEMO = True
+    demo_data.seed()
+    units = {kind.sku: kind.units for thing in demo_data.THINGS for kind in thing.kinds}
+    assert stock.available(skus=list(units)) == units
+
+
+def test_whoever_wrote_a_review_had_the_thing_by_then(db: None, settings: Settings) -> None:
+    settings.DEMO = True
+    demo_data.seed()
+    ratings = set(Review.objects.values_list("rating", flat=True))
+    assert ratings == {1, 2, 3, 4, 5}
+    shipped = {
+        (order.user_id, item.variant.product_id): order.fulfilled_at
+        for order in Order.objects.filter(state="fulfilled").prefetch_related("line_items__variant")
+        for item in order.line_items.all()
+    }
+    for review in Review.objects.all():
+        arrived = shipped[review.user_id, review.product_id]
+        assert arrived is not None and arrived < review.created_at, review.title  # noqa: PT018
+
+
+def test_goods_have_a_weight_a_text_and_details(db: None) -> None:
+    slugs = [thing.slug for thing in demo_data.THINGS]
+    assert len(slugs) == len(set(slugs)) >= 30
+    for thing in demo_data.THINGS:
+        assert thing.category in CATEGORIES
+        assert all((thing.summary, thing.description, thing.details))
+        assert all(kind.grams >= 100 for kind in thing.kinds)

@@ -1,0 +1,1 @@
+"""What the demo is made of: goods, people and their orders, as plain rows. `shop.demo_data` makes them."""
