@@ -109,6 +109,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: a shed request must cost neither a session nor a query.
     "flashsale.middleware.LoadSheddingMiddleware",
+    "config.languages.LanguageMiddleware",
     "config.middleware.RefuseNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -135,6 +136,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "shop.context_processors.shop",
@@ -279,8 +281,8 @@ ORDER_HOLD_SECONDS = env_int("ORDER_HOLD_SECONDS", 1800)
 ORDER_EXTENSION_SECONDS = env_int("ORDER_EXTENSION_SECONDS", 600)
 #: Seconds for which a unit that came in is held for whoever waited for it.
 STOCK_OFFER_SECONDS = env_int("STOCK_OFFER_SECONDS", 6 * 3600)
-#: Where the terms of sale are, for the checkout to link to; '': there is no such page.
-TERMS_URL = os.environ.get("TERMS_URL", "")
+#: Where the terms of sale are, for the checkout to link to: the shop's own page, until a merchant has another.
+TERMS_URL = os.environ.get("TERMS_URL", "") or "/terms/"
 DEMO_GATEWAY_SECRET = os.environ.get("DEMO_GATEWAY_SECRET", "demo-gateway")
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_PUBLISHABLE_KEY = os.environ.get("STRIPE_PUBLISHABLE_KEY", "")
@@ -410,7 +412,14 @@ SPECTACULAR_SETTINGS = {
 # Language and time
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+#: Each in its own words, as the switch in the footer says them.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["config.formats"]
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = PRODUCTION
 TIME_ZONE = os.environ.get("TIME_ZONE", "Europe/Berlin")
 USE_TZ = True
 #: Beat's nights are the shop's.

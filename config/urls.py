@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
-from config import crawlers, health
+from config import crawlers, health, languages
 from shop.ratelimits import (
     ACCOUNT_LIMITS,
     SECOND_FACTOR_LIMITS,
@@ -66,6 +66,7 @@ urlpatterns = [
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
+    path("language/", languages.choose, name="set_language"),
     path("robots.txt", crawlers.robots, name="robots"),
     path("sitemap.xml", crawlers.sitemap, name="sitemap"),
     path("admin/", admin.site.urls),

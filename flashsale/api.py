@@ -226,7 +226,7 @@ class ExtensionView(ShopperView):
         """Have the hold end later, once."""
         outcome = purchases.extend(_own_purchase(purchase_id, self.shopper))
         if isinstance(outcome, NotExtended):
-            raise Problem(status=409, code=outcome.value, detail=REASONS[outcome])
+            raise Problem(status=409, code=outcome.value, detail=str(REASONS[outcome]))
         return Response(_purchase_json(show_purchase(_own_purchase(purchase_id, self.shopper))))
 
 

@@ -46,7 +46,7 @@ def reply(result: Accepted | Refused) -> Reply:
     if result.reason is Refusal.NO_ADMISSION:
         detail = "A live admission of your own is needed: trade your ticket for one."
         return refusal(403, "admission_not_valid", detail)
-    _, detail = REFUSALS[result.reason]
+    detail = str(REFUSALS[result.reason][1])
     if result.reason is Refusal.BUSY:
         return refusal(503, result.reason, detail, retry_after=BUSY_RETRY_SECONDS)
     own = result.purchase and str(result.purchase)

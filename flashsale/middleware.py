@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
+from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
@@ -64,15 +65,17 @@ def _shed(request: HttpRequest) -> HttpResponse:
     elif request.headers.get("Sec-Fetch-Dest") == "empty":
         response = HttpResponse(status=503)
     else:
-        response = HttpResponse(_page(), status=503)
+        language = translation.get_language_from_request(request)
+        response = HttpResponse(_page(language), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
     response["Cache-Control"] = "no-store"
     return response
 
 
 @cache
-def _page() -> str:
-    return render_to_string("503.html")
+def _page(language: str) -> str:
+    with translation.override(language, deactivate=True):
+        return render_to_string("503.html")
 
 
 class ShopperCookieMiddleware:

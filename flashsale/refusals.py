@@ -1,31 +1,40 @@
 """What a shopper is told when a click on Buy is refused, and the status of the answer."""
 
+from django.utils.translation import gettext_lazy as _
+
 from flashsale.buying import Refusal
 
 REFUSALS = {
     Refusal.SOLD_OUT: (
-        "All units are taken",
-        "Every unit is sold or held for somebody who is paying. A hold that is not paid comes back: "
-        "stay in line, and you may still get one.",
+        _("All units are taken"),
+        _(
+            "Every unit is sold or held for somebody who is paying. A hold that is not paid comes back: "
+            "stay in line, and you may still get one."
+        ),
     ),
     Refusal.LIMIT_REACHED: (
-        "You have your share already",
-        "This sale has a limit per shopper, and you have reached it.",
+        _("You have your share already"),
+        _("This sale has a limit per shopper, and you have reached it."),
     ),
-    Refusal.NOT_OPEN: ("The sale is not open", "Nothing was taken. Come back when it is open."),
-    Refusal.UNKNOWN_ITEM: ("This is not in the sale", "Choose one of the things that are."),
-    Refusal.BAD_QUANTITY: ("How many?", "Choose a whole number of at least one."),
+    Refusal.NOT_OPEN: (
+        _("The sale is not open"),
+        _("Nothing was taken. Come back when it is open."),
+    ),
+    Refusal.UNKNOWN_ITEM: (_("This is not in the sale"), _("Choose one of the things that are.")),
+    Refusal.BAD_QUANTITY: (_("How many?"), _("Choose a whole number of at least one.")),
     Refusal.KEY_REUSED: (
-        "This click was used already",
-        "It bought something else before, and nothing more was taken. Start again to buy this as well.",
+        _("This click was used already"),
+        _(
+            "It bought something else before, and nothing more was taken. Start again to buy this as well."
+        ),
     ),
     Refusal.ACCOUNT_CLOSED: (
-        "This account is closed",
-        "It cannot buy any more, and nothing was taken. Sign in with another account.",
+        _("This account is closed"),
+        _("It cannot buy any more, and nothing was taken. Sign in with another account."),
     ),
     Refusal.BUSY: (
-        "One moment",
-        "We could not take your click just now, and nothing was taken. Please try again.",
+        _("One moment"),
+        _("We could not take your click just now, and nothing was taken. Please try again."),
     ),
 }
 #: A conflict with what others took or what the shopper has, unless it says something else.

@@ -6,8 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from babel.numbers import format_decimal
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext, pgettext_lazy, to_locale
+from django.utils.translation import gettext as _
 
 from flashsale import price_history
 from flashsale.models import Purchase, Sale
@@ -27,6 +30,14 @@ from shop.models import Product, ProductImage, Variant
 EXACT_TO = 100
 #: A wait is told as a range: nobody can know it to the second.
 WAIT_RANGE = (0.8, 1.5)
+#: The way from the line to a paid order, as it is told.
+STEPS = {
+    "Line": pgettext_lazy("step", "Line"),
+    "Choose": pgettext_lazy("step", "Choose"),
+    "Hold": pgettext_lazy("step", "Hold"),
+    "Pay": pgettext_lazy("step", "Pay"),
+    "Done": pgettext_lazy("step", "Done"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +262,10 @@ def rounded(number: int) -> int:
 
 def figure(number: int) -> str:
     """The number in words that own up to the rounding, such as "87" and "about 12,300"."""
-    return f"{number}" if number <= EXACT_TO else f"about {rounded(number):,}"
+    if number <= EXACT_TO:
+        return f"{number}"
+    locale = to_locale(get_language() or settings.LANGUAGE_CODE)
+    return _("about %(number)s") % {"number": format_decimal(rounded(number), locale=locale)}
 
 
 def wait_in_words(seconds: float | None) -> str | None:
@@ -259,20 +273,20 @@ def wait_in_words(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     if seconds < 45:
-        return "less than a minute"
+        return _("less than a minute")
     low, high = (max(1, int(seconds * factor / 60 + 0.5)) for factor in WAIT_RANGE)
     if high >= 120:
-        return f"{max(1, low // 60)} to {-(-high // 60)} hours"
+        return _("%(low)s to %(high)s hours") % {"low": max(1, low // 60), "high": -(-high // 60)}
     if low == high:
-        return f"about {low} minute{'s' if low > 1 else ''}"
-    return f"{low} to {high} minutes"
+        return ngettext("about %(low)s minute", "about %(low)s minutes", low) % {"low": low}
+    return _("%(low)s to %(high)s minutes") % {"low": low, "high": high}
 
 
 def steps(current: str, *, has_line: bool) -> list[Step]:
     """Where the shopper is on the way from the line to a paid order."""
-    labels = [*(["Line"] if has_line else []), "Choose", "Hold", "Pay", "Done"]
-    at = labels.index(current)
+    names = [*(["Line"] if has_line else []), "Choose", "Hold", "Pay", "Done"]
+    at = names.index(current)
     return [
-        Step(label, "done" if index < at else "current" if index == at else "todo")
-        for index, label in enumerate(labels)
+        Step(str(STEPS[name]), "done" if index < at else "current" if index == at else "todo")
+        for index, name in enumerate(names)
     ]

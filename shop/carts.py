@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Least
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from inventory import stock
 from shop.models import Cart, CartLine, ProductImage, User, Variant
@@ -170,19 +171,23 @@ def add(*, cart: Cart, sku: str, quantity: int) -> Changed | Refused:
     """Put `quantity` more units into the cart, as many as can be had."""
     variant = _find_variant(sku=sku)
     if variant is None:
-        return Refused("This is not for sale any more.")
+        return Refused(_("This is not for sale any more."))
     with transaction.atomic():
         _hold_still(cart)
         line = cart.lines.filter(variant=variant).first()
         already = line.quantity if line and not line.is_saved else 0
         if line is None and cart.lines.count() >= MAX_LINES:
-            return Refused(f"A cart holds {MAX_LINES} different things. Order these first.")
+            return Refused(
+                _("A cart holds %(most)s different things. Order these first.")
+                % {"most": MAX_LINES}
+            )
         outcome = _bounded(variant=variant, wanted=already + quantity)
         if isinstance(outcome, Refused):
             return outcome
         if outcome.quantity <= already:
             return Refused(
-                f"Your cart holds all that can be had of {variant.full_name}: {already}."
+                _("Your cart holds all that can be had of %(name)s: %(already)s.")
+                % {"name": variant.full_name, "already": already}
             )
         cart.lines.update_or_create(variant=variant, defaults=_in_cart(outcome))
         return outcome
@@ -200,7 +205,7 @@ def set_quantity(*, cart: Cart, line_pk: int, quantity: int) -> Changed | Refuse
             .first()
         )
         if line is None:
-            return Refused("This is not in your cart any more.")
+            return Refused(_("This is not in your cart any more."))
         outcome = _bounded(variant=line.variant, wanted=quantity)
         if isinstance(outcome, Changed):
             cart.lines.filter(pk=line_pk).update(
@@ -213,7 +218,7 @@ def remove(*, cart: Cart, line_pk: int) -> Changed | Refused:
     """Take a line out; `wanted` of the outcome is what it held, so that it can be put back."""
     line = cart.lines.select_related("variant__product").filter(pk=line_pk).first()
     if line is None or not cart.lines.filter(pk=line_pk).delete()[0]:
-        return Refused("This is not in your cart any more.")
+        return Refused(_("This is not in your cart any more."))
     return Changed(variant=line.variant, quantity=0, wanted=line.quantity)
 
 

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from inventory import reservations
 from inventory.models import Reservation
@@ -238,7 +239,9 @@ def _place(
             _hold(order, quote)
             _use_code(order, quote)
             orders.record(
-                order=order, kind="placed", message="Order placed. What you chose is held for you."
+                order=order,
+                kind="placed",
+                message=gettext_noop("Order placed. What you chose is held for you."),
             )
             if on_placed is not None:
                 on_placed(order)

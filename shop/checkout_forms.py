@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from shop import gateways, payments
 from shop.checkout import AddressData, Wishes
 from shop.drafts import Draft
-from shop.forms import ADDRESS_AUTOCOMPLETE
+from shop.forms import ADDRESS_AUTOCOMPLETE, ADDRESS_LABELS
 from shop.models import Address, User
 
 
@@ -37,7 +37,7 @@ class PaymentChoice(forms.BaseForm):
         if len(names) > 1:
             self.fields["method"] = forms.ChoiceField(
                 label=_("Pay by"),
-                choices=[(name, gateways.find(name).title) for name in names],
+                choices=[(name, _(gateways.find(name).title)) for name in names],
                 initial=names[0],
                 required=False,
                 widget=forms.RadioSelect,
@@ -100,20 +100,20 @@ class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  #
 
     email = forms.EmailField(
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        help_text="For the receipt, and to tell you when it is on its way.",
+        help_text=_("For the receipt, and to tell you when it is on its way."),
     )
     save_address = forms.BooleanField(
-        required=False, label="Keep this address in your address book"
+        required=False, label=_("Keep this address in your address book")
     )
     note = forms.CharField(
         required=False,
         max_length=500,
-        label="A note for us",
+        label=_("A note for us"),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     terms = forms.BooleanField(
-        label="I agree to the terms of sale",
-        error_messages={"required": "Please agree to the terms of sale before you order."},
+        label=_("I agree to the terms of sale"),
+        error_messages={"required": _("Please agree to the terms of sale before you order.")},
     )
     attempt = forms.UUIDField(widget=forms.HiddenInput)
     seen_total = forms.DecimalField(widget=forms.HiddenInput, max_digits=10, decimal_places=2)
@@ -121,6 +121,7 @@ class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  #
     class Meta:
         model = Address
         fields = list(ADDRESS_AUTOCOMPLETE)
+        labels = ADDRESS_LABELS
         widgets = {
             name: forms.TextInput(attrs={"autocomplete": value})
             for name, value in ADDRESS_AUTOCOMPLETE.items()

@@ -14,6 +14,8 @@ from decimal import Decimal
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from shop.models import DiscountCode, DiscountUse, Order, User
 from shop.money import percent_of, spread
@@ -24,9 +26,9 @@ Kind = DiscountCode.Kind
 
 #: What a code may look like; anything else is not looked up.
 CODE = re.compile(r"[A-Z0-9-]{1,32}")
-UNKNOWN = "We do not know this code. Check its spelling."
-USED_UP = "This code was used as often as it may be."
-USED_BY_YOU = "You have used this code as often as one person may."
+UNKNOWN = _("We do not know this code. Check its spelling.")
+USED_UP = _("This code was used as often as it may be.")
+USED_BY_YOU = _("You have used this code as often as one person may.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def judge(
     """What a code would take off these lines now, or why it does not count. `code` is as it was typed."""
     found = find(code=code)
     if found is None:
-        return CodeRefused(UNKNOWN)
+        return CodeRefused(str(UNKNOWN))
     reason = _closed(found, now) or _used(found, buyer) or _too_little(found, lines)
     if reason:
         return CodeRefused(reason)
@@ -71,7 +73,7 @@ def judge(
         for line in lines
     ]
     if not any(counting):
-        return CodeRefused("This code does not count for sales and reduced goods.")
+        return CodeRefused(gettext("This code does not count for sales and reduced goods."))
     return Applied(code=found, shares=_shares(found, counting))
 
 
@@ -91,9 +93,9 @@ def use(*, applied: Applied, order: Order) -> CodeRefused | None:
         Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=code.pk, is_active=True
     )
     if not taken.update(uses=F("uses") + 1):
-        return CodeRefused(USED_UP)
+        return CodeRefused(str(USED_UP))
     if _is_used_by(code, Buyer(user=order.user, email=order.email)):
-        return CodeRefused(USED_BY_YOU)
+        return CodeRefused(str(USED_BY_YOU))
     DiscountUse.objects.create(code=code, order=order, email=order.email.lower())
     return None
 
@@ -123,18 +125,18 @@ def take_again(*, order: Order) -> bool:
 
 def _closed(code: DiscountCode, now: datetime) -> str:
     if not code.is_active:
-        return "This code is not valid any more."
+        return gettext("This code is not valid any more.")
     if code.starts_at is not None and now < code.starts_at:
-        return f"This code counts from {_day(code.starts_at)} on."
+        return gettext("This code counts from %(day)s on.") % {"day": _day(code.starts_at)}
     if code.ends_at is not None and now >= code.ends_at:
-        return f"This code was valid until {_day(code.ends_at)}."
+        return gettext("This code was valid until %(day)s.") % {"day": _day(code.ends_at)}
     return ""
 
 
 def _used(code: DiscountCode, buyer: Buyer) -> str:
     if code.max_uses is not None and code.uses >= code.max_uses:
-        return USED_UP
-    return USED_BY_YOU if _is_used_by(code, buyer) else ""
+        return str(USED_UP)
+    return str(USED_BY_YOU) if _is_used_by(code, buyer) else ""
 
 
 def _is_used_by(code: DiscountCode, buyer: Buyer) -> bool:
@@ -152,10 +154,10 @@ def _too_little(code: DiscountCode, lines: Sequence[OrderLine]) -> str:
     missing = code.min_subtotal - sum((line.total for line in lines), Decimal(0))
     if missing <= 0:
         return ""
-    return (
-        f"This code counts for goods of at least {money(code.min_subtotal)}: "
-        f"{money(missing)} are missing."
-    )
+    return gettext("This code counts for goods of at least %(least)s: %(missing)s are missing.") % {
+        "least": money(code.min_subtotal),
+        "missing": money(missing),
+    }
 
 
 def _shares(code: DiscountCode, counting: Sequence[Decimal]) -> list[Decimal]:
@@ -169,4 +171,4 @@ def _shares(code: DiscountCode, counting: Sequence[Decimal]) -> list[Decimal]:
 
 
 def _day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y, H:i")
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")

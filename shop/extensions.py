@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inventory import reservations
 from inventory.models import Reservation
@@ -38,9 +39,9 @@ class NotExtended(StrEnum):
 
 #: What a shopper is told.
 REASONS = {
-    NotExtended.ALREADY: "You were given more time already; it can be done once.",
-    NotExtended.ENDED: "The time was over: there is nothing left to hold. Nothing is charged.",
-    NotExtended.NOT_OFFERED: "There is no more time to be had here.",
+    NotExtended.ALREADY: _("You were given more time already; it can be done once."),
+    NotExtended.ENDED: _("The time was over: there is nothing left to hold. Nothing is charged."),
+    NotExtended.NOT_OFFERED: _("There is no more time to be had here."),
 }
 
 

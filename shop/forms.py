@@ -20,6 +20,9 @@ ADDRESS_AUTOCOMPLETE = {
 }
 
 
+ADDRESS_LABELS = {"postcode": _("Postcode"), "city": _("City"), "country": _("Country")}
+
+
 class AddToCartForm(forms.Form):
     sku = forms.CharField(max_length=64, widget=forms.HiddenInput)
     quantity = forms.IntegerField(min_value=1, max_value=MAX_QUANTITY, initial=1)
@@ -33,7 +36,7 @@ class AddressForm(forms.ModelForm):
     class Meta:
         model = Address
         fields = [*ADDRESS_AUTOCOMPLETE, "is_default"]
-        labels = {"is_default": "Use this address first"}
+        labels = {**ADDRESS_LABELS, "is_default": _("Use this address first")}
         widgets = {
             name: forms.TextInput(attrs={"autocomplete": value})
             for name, value in ADDRESS_AUTOCOMPLETE.items()
@@ -49,7 +52,7 @@ class DetailsForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["name"]
-        labels = {"name": "Your name"}
+        labels = {"name": _("Your name")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 
 

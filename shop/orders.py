@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from inventory import reservations
 from inventory.models import Reservation
@@ -66,7 +67,7 @@ def pay(*, order: Order) -> bool:
     """Pending to paid, in the transaction that records the capture, and with its invoice."""
     if not change(order=order, states=[State.PENDING], to=State.PAID, paid_at=Now()):
         return False
-    record(order=order, kind="paid", message="Paid. Everything is kept for you.")
+    record(order=order, kind="paid", message=gettext_noop("Paid. Everything is kept for you."))
     invoices.issue(order=order)  # last: see there
     return True
 
@@ -75,7 +76,9 @@ def revive(*, order: Order) -> None:
     """Expired to pending: a late authorisation took its units once more."""
     if change(order=order, states=[State.EXPIRED], to=State.PENDING, closed_at=None):
         record(
-            order=order, kind="revived", message="Your payment came late, and it was still free."
+            order=order,
+            kind="revived",
+            message=gettext_noop("Your payment came late, and it was still free."),
         )
 
 
@@ -109,7 +112,7 @@ def fulfil(
         if reservations.consume(reservation_ids=ids) != len(ids):
             raise BrokenOrder(f"Order {order.reference} has units that are not confirmed.")
         how = " ".join(part for part in (carrier, tracking_number) if part)
-        message = f"On its way to you, with {how}." if how else "On its way to you."
+        message = f"On its way to you, with {how}." if how else gettext_noop("On its way to you.")
         record(order=order, kind="fulfilled", message=message, actor=actor)
         return True
 
@@ -194,7 +197,8 @@ def _expire(order_id: UUID) -> bool:
         if order is None or order.payment_intents.filter(state__in=DECIDING).exists():
             return False
         return close_unpaid(
-            order=order, message="No payment came in time. What was held went back on the shelf."
+            order=order,
+            message=gettext_noop("No payment came in time. What was held went back on the shelf."),
         )
 
 

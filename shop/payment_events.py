@@ -14,6 +14,7 @@ from celery import shared_task
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Least, Now
+from django.utils.translation import gettext_noop
 
 from shop import gateways, payment_pauses, payments
 from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable, UnknownGateway
@@ -158,7 +159,9 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
         case EventKind.AUTHORISED:
             payments.record_authorised(intent.pk, reference=event.reference)
         case EventKind.DECLINED:
-            payments.record_declined(intent.pk, reason="The bank declined this payment.")
+            payments.record_declined(
+                intent.pk, reason=gettext_noop("The bank declined this payment.")
+            )
         case EventKind.CAPTURED | EventKind.CANCELLED | EventKind.REFUNDED:
             if intent.state == PaymentIntent.State.CREATED:
                 # It overtook the event before it, or the answer to the call: the provider knows.

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from inventory import reservations
 from shop import discounts, gateways, orders, payment_pauses, refund_settling, refunds
@@ -60,8 +61,10 @@ SETTLE_BATCH = 200
 SETTLE_SECONDS = refund_settling.SETTLE_SECONDS
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
-GIVEN_UP = "You chose to pay in another way."
-NEVER_SENT = "The payment did not reach the bank. Nothing was charged; please try again."
+GIVEN_UP = gettext_noop("You chose to pay in another way.")
+NEVER_SENT = gettext_noop(
+    "The payment did not reach the bank. Nothing was charged; please try again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def look_up(intent: PaymentIntent) -> None:
         case View.AUTHORISED | View.CAPTURED | View.REFUNDED:
             record_authorised(intent.pk, reference=status.reference)
         case View.DECLINED | View.CANCELLED:
-            record_declined(intent.pk, reason="The bank declined this payment.")
+            record_declined(intent.pk, reason=gettext_noop("The bank declined this payment."))
         case View.UNKNOWN if not _is_younger_than(intent, NEVER_SENT_SECONDS):
             # Should the call come through all the same, `record_authorised` finds that it was given up.
             record_declined(intent.pk, reason=NEVER_SENT)
@@ -292,10 +295,14 @@ def _confirm(intent: PaymentIntent) -> None:
         orders.record(
             order=order,
             kind="payment_late",
-            message="The payment came after its time, and nothing was free any more. It goes back.",
+            message=gettext_noop(
+                "The payment came after its time, and nothing was free any more. It goes back."
+            ),
         )
         # Not "expired": the mail about that says that no payment came; the one about the return is right.
-        orders.close_unpaid(order=order, message="The time to pay was over.", kind="closed")
+        orders.close_unpaid(
+            order=order, message=gettext_noop("The time to pay was over."), kind="closed"
+        )
 
 
 def _capture(intent: PaymentIntent) -> None:
@@ -336,7 +343,7 @@ def _cancel(intent: PaymentIntent) -> None:
         if not _move(intent, [State.CANCELLING], State.CANCELLED):
             return
         if _came_late(order):
-            message = "Your late payment was given back."
+            message = gettext_noop("Your late payment was given back.")
             orders.record(order=order, kind="payment_returned", message=message)
 
 

@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 
+from shop.models import Category
 from shop.ratelimits import TooManyRequestsError
 
 CONTENT_TYPE = "application/problem+json"
@@ -127,7 +128,10 @@ def _answer(
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         # No request: its context processors may be what broke.
         return render(None, "500.html", status=status)
-    return render(request, f"{status}.html", {"retry_after": retry_after}, status=status)
+    context: dict[str, Any] = {"retry_after": retry_after}
+    if status == HTTPStatus.NOT_FOUND:
+        context["categories"] = Category.objects.all()
+    return render(request, f"{status}.html", context, status=status)
 
 
 def _document_of(error: exceptions.APIException) -> dict[str, Any]:

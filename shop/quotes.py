@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shop import discounts, shipping, taxes
 from shop.discounts import Applied, Buyer, CodeRefused
@@ -149,7 +150,7 @@ def quote(
     if discounted.total:
         return discounted
     return made(
-        None, CodeRefused("With this code nothing would be left to pay: it needs more goods.")
+        None, CodeRefused(_("With this code nothing would be left to pay: it needs more goods."))
     )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from inventory import alerts
 from shop import gateways, refund_sums
@@ -83,7 +84,10 @@ def _record_done(refund: Refund) -> None:
             )
         match order.state:
             case State.EXPIRED:
-                kind, message = "payment_returned", "Your late payment was given back."
+                kind, message = (
+                    "payment_returned",
+                    gettext_noop("Your late payment was given back."),
+                )
             case State.PAID | State.FULFILLED | State.REFUNDED:
                 kind, message = "refunded", f"{shown(refund)} is on its way back to you."
             case _:

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from shop import refund_sums, refunds
 from shop.models import LineItem, Order, Return
@@ -72,14 +74,14 @@ def ask(
     with transaction.atomic():
         order = hold_still(order.pk)
         if not is_in_time(order, now=now):
-            return NotDone("This order cannot be sent back, or not any more.")
+            return NotDone(_("This order cannot be sent back, or not any more."))
         if open_return(order) is not None:
-            return NotDone("A return of this order is under way already.")
+            return NotDone(_("A return of this order is under way already."))
         items = {item.pk: (item, left) for item, left in returnable(order).items()}
         if not wanted or not all(
             pk in items and 0 < count <= items[pk][1] for pk, count in wanted.items()
         ):
-            return NotDone("Choose what you send back, at most what you have.")
+            return NotDone(_("Choose what you send back, at most what you have."))
         parcel = order.returns.create(reason=reason[:500])
         for pk, count in wanted.items():
             parcel.lines.create(line_item=items[pk][0], quantity=count)
@@ -96,7 +98,7 @@ def approve(*, parcel: Return, actor: str) -> Done | NotDone:
         _record(
             parcel,
             kind="return_approved",
-            message="Return agreed to: please send it.",
+            message=gettext_noop("Return agreed to: please send it."),
             actor=actor,
             return_address=", ".join(settings.SHOP_ADDRESS.splitlines()),
         )
@@ -141,7 +143,7 @@ def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
             _record(
                 parcel,
                 kind="return_received",
-                message="Your return is here.",
+                message=gettext_noop("Your return is here."),
                 actor=actor,
                 amount=str(outcome.refund.amount),
                 currency=outcome.refund.currency,

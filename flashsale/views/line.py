@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_http_methods, require_POST, require_safe
 
@@ -70,10 +71,10 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
         }
         return render(request, "flashsale/challenge.html", context, status=403)
     except line.CannotJoin:
-        messages.error(request, "The line of this sale is not open now.")
+        messages.error(request, _("The line of this sale is not open now."))
         return see(reverse("flashsale:sale", args=[slug]))
     except redis.RedisError:
-        messages.error(request, "We could not put you in line just now. Please try again.")
+        messages.error(request, _("We could not put you in line just now. Please try again."))
         return see(line_url)
     response = see(line_url)
     keep_ticket(response, sale, joined.ticket, shopper=shopper, secure=request.is_secure())
@@ -163,19 +164,21 @@ def enter(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect_to_login(line_url)
     ticket = ticket_of(request, sale, shopper)
     if ticket is None:
-        messages.error(request, "Join the line first: your place could not be read.")
+        messages.error(request, _("Join the line first: your place could not be read."))
         return see(line_url)
     try:
         result = admissions.enter(sale, shopper=shopper, ticket=ticket, now=timezone.now())
     except redis.RedisError:
-        messages.error(request, "We could not let you in just now. You keep your place.")
+        messages.error(request, _("We could not let you in just now. You keep your place."))
         return see(line_url)
     if not isinstance(result, Admitted):
         told = {
-            NoEntry.TOO_EARLY: "It is not your turn yet. You keep your place.",
-            NoEntry.FULL: "The shop is full for a moment. You keep your place.",
-            NoEntry.ALL_HELD: "Every unit is held right now. Some may come back; you keep your place.",
-            NoEntry.NOT_OPEN: "The sale is not open now.",
+            NoEntry.TOO_EARLY: _("It is not your turn yet. You keep your place."),
+            NoEntry.FULL: _("The shop is full for a moment. You keep your place."),
+            NoEntry.ALL_HELD: _(
+                "Every unit is held right now. Some may come back; you keep your place."
+            ),
+            NoEntry.NOT_OPEN: _("The sale is not open now."),
         }
         messages.info(request, told[result.reason])
         return see(line_url)
@@ -209,7 +212,7 @@ def alert(request: HttpRequest, slug: str) -> HttpResponse:
     if request.POST.get("want") == "no":
         line_alerts.withdraw(sale, shopper=shopper)
     elif ticket is None:
-        messages.error(request, "Join the line first: your place could not be read.")
+        messages.error(request, _("Join the line first: your place could not be read."))
     else:
         line_alerts.ask(sale, shopper=shopper, ticket=ticket, now=timezone.now())
     return see(line_url)
@@ -226,7 +229,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
         try:
             admissions.leave(sale, shopper=shopper)
         except redis.RedisError:
-            messages.info(request, "You have left; your place inside ends by itself.")
+            messages.info(request, _("You have left; your place inside ends by itself."))
     response = see(reverse("flashsale:sale", args=[slug]))
     response.delete_cookie(ticket_cookie(sale), samesite="Lax")
     response.delete_cookie(admission_cookie(sale), samesite="Lax")

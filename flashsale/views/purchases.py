@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from flashsale import admissions, buying, purchases, sales, shoppers
@@ -41,7 +42,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect_to_login(reverse("flashsale:sale", args=[slug]))
     now = timezone.now()
     if sale.has_line and admission_of(request, sale, shopper, now) is None:
-        messages.info(request, "Your time inside is over, or it is not your turn yet.")
+        messages.info(request, _("Your time inside is over, or it is not your turn yet."))
         return see(reverse("flashsale:line", args=[slug]))
     item = _whole_number(request.POST.get("item"))
     quantity = _whole_number(request.POST.get("quantity", "1"))
@@ -62,7 +63,7 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     if result.reason is Refusal.NO_ADMISSION:
         response = see(reverse("flashsale:line", args=[slug]))
         response.delete_cookie(admission_cookie(sale), samesite="Lax")
-        messages.info(request, "Your time inside is over. You keep your place in line.")
+        messages.info(request, _("Your time inside is over. You keep your place in line."))
         return response
     title, text = REFUSALS[result.reason]
     status = REFUSAL_STATUS.get(result.reason, 409)
@@ -150,9 +151,9 @@ def purchase_release(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
             request, "flashsale/purchase_release.html", {"purchase": show_purchase(purchase)}
         )
     if purchases.release(purchase):
-        messages.success(request, "You let it go. The unit goes to the next in line.")
+        messages.success(request, _("You let it go. The unit goes to the next in line."))
     else:
-        messages.info(request, "There was nothing to let go: it is paid, or its time was over.")
+        messages.info(request, _("There was nothing to let go: it is paid, or its time was over."))
     return see(reverse("flashsale:purchase", args=[purchase_id]))
 
 

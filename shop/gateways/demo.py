@@ -21,6 +21,8 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from shop.gateways.protocol import (
     ActionRequired,
@@ -49,7 +51,7 @@ LAGGING_SECONDS = 4
 DUPLICATES = 3
 #: Events sent in one run of the beat task.
 DELIVERIES = 200
-DECLINE_REASON = "The bank declined this card."
+DECLINE_REASON = gettext_noop("The bank declined this card.")
 
 Row = DemoAuthorisation.State
 
@@ -71,17 +73,17 @@ class Card(StrEnum):
 
 
 CARDS = {
-    Card.APPROVE: "Approve it at once",
-    Card.SECOND_STEP: "Ask you to confirm it on the bank's page",
-    Card.DECLINE: "Decline it",
-    Card.LATE: "Take a few seconds, then approve it",
-    Card.LATE_DECLINE: "Take a few seconds, then decline it",
-    Card.DUPLICATE: "Approve it, and tell us three times",
-    Card.OUT_OF_ORDER: "Approve it, and tell us in the wrong order",
-    Card.SILENT: "Approve it, and lose the answer",
-    Card.LOST: "Never hear of it (we find out after a minute)",
-    Card.CAPTURE_SILENT: "Approve it, pay, and lose the answer to that",
-    Card.CAPTURE_REFUSED: "Approve it, and then refuse to pay",
+    Card.APPROVE: _("Approve it at once"),
+    Card.SECOND_STEP: _("Ask you to confirm it on the bank's page"),
+    Card.DECLINE: _("Decline it"),
+    Card.LATE: _("Take a few seconds, then approve it"),
+    Card.LATE_DECLINE: _("Take a few seconds, then decline it"),
+    Card.DUPLICATE: _("Approve it, and tell us three times"),
+    Card.OUT_OF_ORDER: _("Approve it, and tell us in the wrong order"),
+    Card.SILENT: _("Approve it, and lose the answer"),
+    Card.LOST: _("Never hear of it (we find out after a minute)"),
+    Card.CAPTURE_SILENT: _("Approve it, pay, and lose the answer to that"),
+    Card.CAPTURE_REFUSED: _("Approve it, and then refuse to pay"),
 }
 #: What the bank has in its book at once; the others are authorised.
 FIRST_ANSWERS = {
@@ -96,17 +98,17 @@ SLOW = (Card.LATE, Card.LATE_DECLINE)
 class DemoGateway:
     """The provider's side of the protocol. Each method is one transaction on the provider's own book."""
 
-    title = "Demonstration card"
+    title = gettext_noop("Demonstration card")
 
     def form_fields(self) -> dict[str, forms.Field]:
         return {
             "card": forms.ChoiceField(
-                label="How the bank answers",
+                label=_("How the bank answers"),
                 choices=[*CARDS.items()],
                 initial=Card.APPROVE,
                 required=False,
                 widget=forms.RadioSelect,
-                error_messages={"invalid_choice": "Choose one of the cards."},
+                error_messages={"invalid_choice": _("Choose one of the cards.")},
             )
         }
 
@@ -143,7 +145,7 @@ class DemoGateway:
             case Row.DECLINED:
                 return Declined(DECLINE_REASON)
             case Row.CANCELLED:
-                return Declined("This payment was cancelled.")
+                return Declined(gettext_noop("This payment was cancelled."))
             case _:
                 return Authorised(row.reference)
 

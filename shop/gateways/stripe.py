@@ -19,6 +19,7 @@ import stripe
 from django import forms
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from shop.gateways.protocol import (
     ActionRequired,
@@ -51,8 +52,8 @@ TOLERANCE_SECONDS = 300
 NEEDS_SCRIPT = (
     "The card was not read: paying by card needs JavaScript. The other ways to pay do not."
 )
-DECLINED = "The bank declined this card."
-CANCELLED = "This payment was cancelled."
+DECLINED = gettext_noop("The bank declined this card.")
+CANCELLED = gettext_noop("This payment was cancelled.")
 
 #: Currencies that Stripe counts in whole units, and in thousandths; all others in hundredths.
 WHOLE = frozenset(
@@ -80,7 +81,7 @@ KINDS = {
 
 
 class StripeGateway:
-    title = "Card"
+    title = gettext_noop("Card")
 
     def form_fields(self) -> dict[str, forms.Field]:
         script = {
@@ -118,7 +119,7 @@ class StripeGateway:
                 )
         except GatewayRefused as refusal:
             log.warning("stripe: payment %s was not taken: %s", intent.pk, refusal)
-            return Declined("This card cannot be used here. Please try another.")
+            return Declined(gettext_noop("This card cannot be used here. Please try another."))
         return Prepared(made.id)
 
     def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:

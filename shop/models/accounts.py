@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 
@@ -69,9 +70,9 @@ class User(AbstractUser):
 class PostalAddress(models.Model):
     """The fields of a postal address, for the address book and for an order's own copy."""
 
-    recipient = models.CharField("name", max_length=120)
-    street = models.CharField("street and number", max_length=200)
-    street2 = models.CharField("flat, floor, company", max_length=200, blank=True)
+    recipient = models.CharField(_("name"), max_length=120)
+    street = models.CharField(_("street and number"), max_length=200)
+    street2 = models.CharField(_("flat, floor, company"), max_length=200, blank=True)
     postcode = models.CharField(max_length=20)
     city = models.CharField(max_length=100)
     country = CountryField()

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from shop.models.orders import LineItem, Order
 from shop.models.payments import PaymentIntent
@@ -105,10 +106,10 @@ class Return(models.Model):
     """A shopper wants to send things back: asked for, agreed to, received, or refused."""
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "Asked for"
-        APPROVED = "approved", "Agreed: on its way back"
-        RECEIVED = "received", "Received"
-        REFUSED = "refused", "Refused"
+        REQUESTED = "requested", _("Asked for")
+        APPROVED = "approved", _("Agreed: on its way back")
+        RECEIVED = "received", _("Received")
+        REFUSED = "refused", _("Refused")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="returns")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Reservation
 from shop.models.accounts import PostalAddress, User
@@ -27,12 +28,12 @@ class Order(PostalAddress):
     """A placed order. Its address is a copy: the address book may change afterwards."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting for payment"
-        PAID = "paid", "Paid"
-        FULFILLED = "fulfilled", "Shipped"
-        CANCELLED = "cancelled", "Cancelled"
-        EXPIRED = "expired", "Expired"
-        REFUNDED = "refunded", "Refunded"
+        PENDING = "pending", _("Waiting for payment")
+        PAID = "paid", _("Paid")
+        FULFILLED = "fulfilled", _("Shipped")
+        CANCELLED = "cancelled", _("Cancelled")
+        EXPIRED = "expired", _("Expired")
+        REFUNDED = "refunded", _("Refunded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(max_length=14, unique=True, default=new_reference, editable=False)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -88,7 +89,7 @@ def address_delete(request: HttpRequest, pk: int) -> HttpResponse:
     address = get_object_or_404(_user(request).addresses, pk=pk)
     if request.method == "POST":
         accounts.delete_address(address=address)
-        messages.success(request, "The address is gone.")
+        messages.success(request, _("The address is gone."))
         return redirect("shop:account")
     return render(request, "shop/address_delete.html", {"address": address})
 
@@ -100,7 +101,7 @@ def details(request: HttpRequest) -> HttpResponse:
     form = DetailsForm(request.POST or None, instance=_user(request))
     if form.is_valid():
         form.save()
-        messages.success(request, "Your name is saved.")
+        messages.success(request, _("Your name is saved."))
         return redirect("shop:account")
     return render(request, "shop/details.html", {"form": form})
 
@@ -109,7 +110,7 @@ def _edit(request: HttpRequest, address: Address) -> HttpResponse:
     form = AddressForm(request.POST or None, instance=address)
     if form.is_valid():
         accounts.save_address(user=_user(request), address=form.save(commit=False))
-        messages.success(request, "The address is saved.")
+        messages.success(request, _("The address is saved."))
         return redirect(_back(request) or "shop:account")
     return render(request, "shop/address_form.html", {"form": form, "address": address})
 

@@ -80,7 +80,9 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
     _refuse_anothers(request, pk)
     form = QuantityForm(request.POST)
     if not form.is_valid():
-        messages.error(request, f"Choose a number from 0 to {carts.MAX_QUANTITY}.")
+        messages.error(
+            request, _("Choose a number from 0 to %(most)s.") % {"most": carts.MAX_QUANTITY}
+        )
         return redirect("shop:cart")
     quantity = form.cleaned_data["quantity"]
     if quantity == 0:
@@ -88,7 +90,7 @@ def update(request: HttpRequest, pk: int) -> HttpResponse:
     outcome = carts.set_quantity(
         cart=carts.find_or_open(request=request), line_pk=pk, quantity=quantity
     )
-    tell(request, outcome, done="Your cart is up to date.")
+    tell(request, outcome, done=_("Your cart is up to date."))
     return redirect("shop:cart")
 
 
@@ -144,8 +146,14 @@ def tell(request: HttpRequest, outcome: carts.Changed | carts.Refused, *, done: 
     elif outcome.is_less:
         messages.warning(
             request,
-            f"You can have {outcome.quantity} of {outcome.variant.full_name}, "
-            f"not {outcome.wanted}: your cart has {outcome.quantity} now.",
+            _(
+                "You can have %(quantity)s of %(name)s, not %(wanted)s: your cart has %(quantity)s now."
+            )
+            % {
+                "quantity": outcome.quantity,
+                "name": outcome.variant.full_name,
+                "wanted": outcome.wanted,
+            },
         )
     else:
         messages.success(request, done.format(name=outcome.variant.full_name))

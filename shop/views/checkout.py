@@ -5,7 +5,7 @@ anew: without JavaScript by a reload, with it in place (static/js/checkout.js).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -67,7 +68,7 @@ def cart_checkout(request: HttpRequest) -> HttpResponse:
             return _see_order(request, known)
     lines = checkout.lines_of(cart)
     if cart is None or not lines:
-        messages.info(request, "Your cart is empty: there is nothing to order.")
+        messages.info(request, _("Your cart is empty: there is nothing to order."))
         return redirect("shop:cart")
     return checkout_page(request, lines=lines, cart=cart, cancel_url=reverse("shop:cart"))
 
@@ -129,7 +130,9 @@ def checkout_page(
             if isinstance(outcome, Placed):
                 return _go_on(request, outcome.order, form)
             if isinstance(outcome, HoldEnded):
-                messages.error(request, "The time was over before you ordered. Nothing is charged.")
+                messages.error(
+                    request, _("The time was over before you ordered. Nothing is charged.")
+                )
                 return _see(cancel_url)
             if isinstance(outcome, Short):
                 own_orders = _own_unpaid(request, user, outcome)
@@ -225,20 +228,27 @@ def _explain(outcome: Refusal) -> tuple[str | None, list[str]]:
     match outcome:
         case Short(shortages=shortages):
             return None, [
-                f"Of {shortage.sku} you want {shortage.wanted}, and "
-                + (f"{shortage.available} can be had." if shortage.available else "none is left.")
+                (
+                    _("Of %(sku)s you want %(wanted)s, and %(available)s can be had.")
+                    if shortage.available
+                    else _("Of %(sku)s you want %(wanted)s, and none is left.")
+                )
+                % asdict(shortage)
                 for shortage in shortages
             ]
         case NotDelivered(offers=[]):
-            return "country", ["We do not deliver there. Choose another country."]
+            return "country", [_("We do not deliver there. Choose another country.")]
         case NotDelivered():
-            return None, ["This way of delivery does not go there. Choose one of those below."]
+            return None, [_("This way of delivery does not go there. Choose one of those below.")]
         case CodeRefused(reason=reason):
-            return None, [f"{reason} Remove the code, or try another one."]
+            return None, [_("%(reason)s Remove the code, or try another one.") % {"reason": reason}]
         case TotalChanged(total=total):
-            return None, [f"The price has changed: it is {money(total)} now. Order if you agree."]
+            return None, [
+                _("The price has changed: it is %(total)s now. Order if you agree.")
+                % {"total": money(total)}
+            ]
         case _:
-            return None, ["Your cart has changed meanwhile. Look at it again before you order."]
+            return None, [_("Your cart has changed meanwhile. Look at it again before you order.")]
 
 
 def _own_unpaid(request: HttpRequest, user: User | None, short: Short) -> list[Order]:

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -61,7 +62,7 @@ def pay(request: HttpRequest, reference: str) -> HttpResponse:
         return _show(request, found, form=form)
     outcome = payments.start(order=found, method=form.method)
     if isinstance(outcome, payments.NotPayable):
-        messages.info(request, "This order does not wait for a payment any more.")
+        messages.info(request, _("This order does not wait for a payment any more."))
     return _see(found)
 
 
@@ -79,15 +80,15 @@ def pay_otherwise(request: HttpRequest, reference: str) -> HttpResponse:
 def cancel(request: HttpRequest, reference: str) -> HttpResponse:
     found = own_order(request, reference)
     if found.state != Order.State.PENDING:
-        messages.info(request, "Only an order that waits for its payment can be cancelled here.")
+        messages.info(request, _("Only an order that waits for its payment can be cancelled here."))
         return _see(found)
     if request.method == "GET":
         return render(request, "shop/order_cancel.html", {"order": found})
     actor = request.user.email if request.user.is_authenticated else found.email
     if orders.cancel(order=found, actor=actor, reason="as you wished"):
-        messages.success(request, "The order is cancelled. You are not charged.")
+        messages.success(request, _("The order is cancelled. You are not charged."))
     else:
-        messages.info(request, "Not cancelled: its payment is just being completed.")
+        messages.info(request, _("Not cancelled: its payment is just being completed."))
     return _see(found)
 
 
@@ -103,7 +104,9 @@ def tell_of_extension(request: HttpRequest, outcome: Extended | NotExtended) -> 
     """Say until when what is held is held now, or why it is not held longer."""
     if isinstance(outcome, Extended):
         until = date_format(timezone.localtime(outcome.until), "H:i:s")
-        messages.success(request, f"You have more time: it is held for you until {until}.")
+        messages.success(
+            request, _("You have more time: it is held for you until %(until)s.") % {"until": until}
+        )
     else:
         messages.info(request, extensions.REASONS[outcome])
 
@@ -174,48 +177,63 @@ def _situation(
 ) -> Situation:
     match found.state:
         case Order.State.PAID:
-            return Situation("It is yours", "Paid, and kept for you until it is on its way.")
+            return Situation(_("It is yours"), _("Paid, and kept for you until it is on its way."))
         case Order.State.FULFILLED:
-            return Situation("It is on its way", "Your order has left us.")
+            return Situation(_("It is on its way"), _("Your order has left us."))
         case Order.State.CANCELLED:
-            return Situation("The order is cancelled", _money_of_closed(payment))
+            return Situation(_("The order is cancelled"), _money_of_closed(payment))
         case Order.State.REFUNDED:
-            return Situation("The order is refunded", _money_of_closed(payment))
+            return Situation(_("The order is refunded"), _money_of_closed(payment))
         case Order.State.EXPIRED:
             return Situation(
-                "The time was over",
-                "No payment came in time, and what was held went back on the shelf. "
+                _("The time was over"),
+                _("No payment came in time, and what was held went back on the shelf.")
+                + " "
                 + _money_of_closed(payment),
             )
     if is_deciding and is_alive and payment is not None and payment.action is not None:
         return Situation(
-            "Your bank wants to hear from you",
-            "Confirm the payment with your bank, and you come back here. What you ordered is held for "
-            "you until the time is over; nothing is charged before you confirm.",
+            _("Your bank wants to hear from you"),
+            _(
+                "Confirm the payment with your bank, and you come back here. What you ordered is held "
+                "for you until the time is over; nothing is charged before you confirm."
+            ),
         )
     if is_deciding:
         return Situation(
-            "One moment",
-            "We are waiting for your bank. What you ordered is held for you; this page looks again by itself.",
+            _("One moment"),
+            _(
+                "We are waiting for your bank. What you ordered is held for you; this page looks again by itself."
+            ),
         )
     if not is_alive:
-        return Situation("The time was over", "The order is being closed. You are not charged.")
+        return Situation(
+            _("The time was over"), _("The order is being closed. You are not charged.")
+        )
     if payment is not None and payment.state == Intent.DECLINED:
         return Situation(
-            "The payment did not work out",
-            f"{payment.decline_reason} What you ordered stays held for you until the time is over: "
-            "try again, with another card if you like. You are not charged for a payment that failed.",
+            _("The payment did not work out"),
+            _(
+                "%(reason)s What you ordered stays held for you until the time is over: try again, "
+                "with another card if you like. You are not charged for a payment that failed."
+            )
+            # Written down in English, perhaps while nobody looked.
+            % {"reason": _(payment.decline_reason) if payment.decline_reason else ""},
         )
-    return Situation("Waiting for your payment", "What you ordered is held for you until then.")
+    return Situation(
+        _("Waiting for your payment"), _("What you ordered is held for you until then.")
+    )
 
 
 def _money_of_closed(payment: PaymentIntent | None) -> str:
     match payment.state if payment else None:
         case Intent.CANCELLING:
-            return "Your payment is being given back."
+            return _("Your payment is being given back.")
         case Intent.REFUNDING | Intent.REFUNDED:
-            return "The money is on its way back to you; that takes a few days, depending on your bank."
-    return "You are not charged."
+            return _(
+                "The money is on its way back to you; that takes a few days, depending on your bank."
+            )
+    return _("You are not charged.")
 
 
 urlpatterns = [
