@@ -24,7 +24,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 # Running
 
@@ -82,6 +82,16 @@ lint: env ## Style, and which room may import which
 .PHONY: types
 types: env ## Types
 	@$(py) -m mypy .
+
+# Languages: shoppers' texts alone; the back office is English.
+
+strings := --ignore .venv --ignore var --ignore 'tests*' --ignore bench --ignore 'templates/admin*' --ignore 'shop/admin*' \
+	--ignore '*/management/*'
+
+.PHONY: messages
+messages: env ## Collect texts to be translated into locale/, and compile the translations (needs GNU gettext)
+	@$(py) manage.py makemessages --all --no-location --no-wrap --no-obsolete $(strings)
+	@$(py) manage.py compilemessages --ignore .venv --ignore var
 
 # Keeping house
 
