@@ -16,7 +16,7 @@ from django.utils import timezone
 from inventory import reservations, stock
 from shop import checkout, orders
 from shop.checkout import AddressData, OrderLine, Placed
-from shop.demo.people import HOMES, ORDERS, REVIEWERS
+from shop.demo.people import BUYERS, HOMES, ORDERS
 from shop.models import (
     DemoAuthorisation,
     Invoice,
@@ -48,12 +48,12 @@ def seed() -> None:
         sold.update(units if end != "cancelled" else {})
     for sku in sorted(sold):
         stock.receive(sku=sku, quantity=sold[sku], reason="demo, sold since")
-    people = User.objects.in_bulk(list(REVIEWERS), field_name="email")
+    people = User.objects.in_bulk(list(BUYERS), field_name="email")
     variants = Variant.objects.select_related("product").in_bulk(field_name="sku")
     for key, (who, days, end, units) in missing:
         order = _place(
             key=key,
-            user=people[list(REVIEWERS)[who]],
+            user=people[BUYERS[who]],
             home=HOMES[who],
             lines=[_line(variants[sku], count, days=days) for sku, count in units.items()],
         )

@@ -16,7 +16,10 @@ REVIEWERS = {
     "emil.krog@reviews.example": "Emil Krog",
 }
 
-#: Where each of them lives, in the order of REVIEWERS: street, postcode, town, country.
+#: Who has ordered before: all of them, and the account that tries the demo.
+BUYERS = (*REVIEWERS, "shopper@example.com")
+
+#: Where each of them lives, in the order of BUYERS: street, postcode, town, country.
 HOMES = (
     ("4 Sample Lane", "20095", "Hamburg", "DE"),
     ("18 Sample Street", "50667", "Köln", "DE"),
@@ -28,6 +31,7 @@ HOMES = (
     ("5 Sample Quay", "75001", "Paris", "FR"),
     ("22 Sample Canal", "1012 AB", "Amsterdam", "NL"),
     ("1 Sample Harbour", "1050", "København", "DK"),
+    ("1 Sample Street", "10115", "Berlin", "DE"),
 )
 
 #: Product, who (by position in REVIEWERS), stars, title, text.
@@ -200,7 +204,7 @@ REVIEWS = (
     ("stay-door-stop", 1, 5, "The bathroom door has given up", ""),
 )
 
-#: Past orders: who (by position in REVIEWERS), days ago, what became of it, SKUs and units.
+#: Past orders: who (by position in BUYERS), days ago, what became of it, SKUs and units.
 ORDERS = (
     (
         1,
@@ -251,6 +255,10 @@ ORDERS = (
     (4, 6, "fulfilled", {"GROVE-OIL-PINE": 1}),
     (0, 3, "cancelled", {"LEDGE-SHELF-60": 1}),
     (0, 2, "paid", {"LONG-NECK-CHALK": 1, "PEBBLE-SOAP-CHALK": 2}),
+    (10, 40, "fulfilled", {"TIDE-MUG-INDIGO": 2, "EMBER-TEA-LIGHTS": 1}),
+    (10, 12, "fulfilled", {"PANTRY-JAR-SMALL": 2, "LONG-BOARD-45": 1}),
+    (10, 5, "cancelled", {"NOON-CLOCK": 1}),
+    (10, 1, "paid", {"BROOK-JUG-CHALK": 1}),
     (9, 1, "paid", {"HARBOUR-BOWLS": 1, "HOUSE-RULE-COASTERS": 1}),
 )
 

@@ -6,6 +6,7 @@
    In the same box [data-until-over] is hidden at the end and [data-when-over] shown. */
 
 import { clockFrom } from "./clock.js";
+import { said } from "./words.js";
 
 /** Seconds before the end at which the time left is said aloud. */
 const WARNINGS = [300, 60, 30];
@@ -18,15 +19,15 @@ export function clockFace(seconds) {
   const days = Math.floor(seconds / 86400);
   const hours = Math.floor((seconds % 86400) / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);
-  if (days > 1) return `${days} days`;
+  if (days > 1) return said("{days} days", { days });
   if (days > 0 || hours > 0) return `${days * 24 + hours}:${two(minutes)}:${two(seconds % 60)}`;
   return `${minutes}:${two(seconds % 60)}`;
 }
 
 export function inWords(seconds) {
-  if (seconds < 60) return `${seconds} seconds left`;
+  if (seconds < 60) return said("{seconds} seconds left", { seconds });
   const minutes = Math.round(seconds / 60);
-  return `${minutes} ${minutes === 1 ? "minute" : "minutes"} left`;
+  return said(minutes === 1 ? "{minutes} minute left" : "{minutes} minutes left", { minutes });
 }
 
 function run(element) {

@@ -1,5 +1,7 @@
 /* How the line's figures are told. The server says the same without JavaScript: flashsale/showing.py. */
 
+import { said } from "./words.js";
+
 /** Up to here a number is exact. */
 export const EXACT_TO = 100;
 
@@ -15,7 +17,7 @@ export function rounded(number) {
 /** The number in words that own up to the rounding: "87", "about 12,300". */
 export function figure(number) {
   const told = numbers.format(rounded(number));
-  return number <= EXACT_TO ? told : `about ${told}`;
+  return number <= EXACT_TO ? told : said("about {number}", { number: told });
 }
 
 const whole = (number) => Math.max(1, Math.floor(number + 0.5));
@@ -23,9 +25,9 @@ const whole = (number) => Math.max(1, Math.floor(number + 0.5));
 /** An honest range, because nobody can know a wait to the second. `seconds` is null when nobody can say. */
 export function waitInWords(seconds) {
   if (seconds === null) return "–";
-  if (seconds < 45) return "less than a minute";
+  if (seconds < 45) return said("less than a minute");
   const [low, high] = [whole((seconds * 0.8) / 60), whole((seconds * 1.5) / 60)];
-  if (high >= 120) return `${Math.max(1, Math.floor(low / 60))} to ${Math.ceil(high / 60)} hours`;
-  if (low === high) return `about ${low} ${low === 1 ? "minute" : "minutes"}`;
-  return `${low} to ${high} minutes`;
+  if (high >= 120) return said("{low} to {high} hours", { low: Math.max(1, Math.floor(low / 60)), high: Math.ceil(high / 60) });
+  if (low === high) return said(low === 1 ? "about {low} minute" : "about {low} minutes", { low });
+  return said("{low} to {high} minutes", { low, high });
 }

@@ -9,6 +9,7 @@ import { clockFrom, hear } from "./clock.js";
 import { drawnPlace } from "./draw.js";
 import { EXACT_TO, figure, rounded, waitInWords } from "./figures.js";
 import { signalsOf } from "./turn.js";
+import { said } from "./words.js";
 
 /** Between two looks at the document, at the most. While the units may be gone within DISTANT_SECONDS everybody looks so
     often that they hear of it within three; who is far from the front and from a sell-out looks less often, and a hidden
@@ -89,18 +90,18 @@ function unitsLast(seconds) {
 }
 
 function chanceInWords(ahead) {
-  if (line.phase === "paused") return "Nothing is lost: you keep your place.";
+  if (line.phase === "paused") return said("Nothing is lost: you keep your place.");
   if (line.units_left === 0) return "";
-  if (ahead < line.units_left) return "There are units for you, if they last until your turn.";
-  return "More people are ahead of you than units are left. Holds that are not paid come back, so some of those who stay will get one.";
+  if (ahead < line.units_left) return said("There are units for you, if they last until your turn.");
+  return said("More people are ahead of you than units are left. Holds that are not paid come back, so some of those who stay will get one.");
 }
 
 function sayHowUnitsStand() {
   const left = line.units_left;
   if (left === 0 && saidUnits !== 0 && saidUnits !== null) {
-    say("Every unit is held by somebody who is paying. It is not sold out: what is not paid comes back to the line.");
+    say(said("Every unit is held by somebody who is paying. It is not sold out: what is not paid comes back to the line."));
   } else if (left > 0 && saidUnits === 0) {
-    say(`Units came back: ${numbers.format(left)} left.`);
+    say(said("Units came back: {left} left.", { left: numbers.format(left) }));
   }
   saidUnits = left;
 }
@@ -125,7 +126,7 @@ function render() {
   const ahead = peopleAhead();
   show("ahead", numbers.format(rounded(ahead)));
   reveal("about", ahead > EXACT_TO);
-  show("ahead-words", ahead === 1 ? "person ahead of you" : "people ahead of you");
+  show("ahead-words", said(ahead === 1 ? "person ahead of you" : "people ahead of you"));
   reveal("rounding", Math.max(place, ahead) > EXACT_TO);
   show("chance", chanceInWords(ahead));
   show("wait", line.phase === "paused" ? "–" : waitInWords(secondsToWait(ahead)));
@@ -135,11 +136,11 @@ function render() {
     progress.max = place;
     progress.value = Math.min(place, Math.max(0, servingNumber()));
   }
-  if (!called) document.title = ahead > 0 ? `${figure(ahead)} ahead · ${name}` : `Almost there · ${name}`;
+  if (!called) document.title = `${ahead > 0 ? said("{ahead} ahead", { ahead: figure(ahead) }) : said("Almost there")} · ${name}`;
 
   const passed = MILESTONES.find((milestone) => ahead <= milestone && saidAhead > milestone);
   if (passed !== undefined && saidAhead !== Infinity) {
-    say(ahead === 1 ? "One person ahead of you." : `${figure(ahead)} people ahead of you.`);
+    say(said(ahead === 1 ? "One person ahead of you." : "{ahead} people ahead of you.", { ahead: figure(ahead) }));
   }
   if (passed !== undefined || saidAhead === Infinity) saidAhead = ahead;
 
@@ -201,7 +202,7 @@ async function findPlace() {
 async function callShopper() {
   if (called) return;
   called = true;
-  document.title = `Your turn · ${name}`;
+  document.title = `${said("Your turn")} · ${name}`;
   await signals.call(document.title);
 }
 
@@ -215,14 +216,14 @@ async function enter() {
   try {
     const answer = await post(admissionUrl, { ticket });
     if (answer.status === 201) {
-      say("It is your turn. You are being let in.");
+      say(said("It is your turn. You are being let in."));
       await callShopper();
       location.assign(saleUrl);
       return;
     }
     if (answer.status === 425 || answer.status === 429 || answer.status === 503) {
       const told = await answer.json().catch(() => ({}));
-      show("entry", told.detail ?? "");
+      show("entry", said(told.detail ?? ""));
       await wait(jitter(retryAfter(answer)));
     } else {
       // Something that a page explains better than a script.

@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.timezone import datetime
 
+from flashsale.entries import NOT_ADMITTED
 from shop.models import Category
 from shop.templatetags.shop import money
 from tests.factories import make_sale, make_user
@@ -194,3 +195,15 @@ def test_error_pages_are_in_the_readers_language(
 def test_locale_has_no_language_that_the_switch_does_not_offer() -> None:
     folders = {path.name for path in Path(settings.BASE_DIR / "locale").iterdir()}
     assert folders | {"en"} == {code for code, _ in settings.LANGUAGES}
+
+
+def test_scripts_say_nothing_that_has_no_german_and_keep_nothing_that_they_do_not_say() -> None:
+    scripts = settings.BASE_DIR / "static" / "js"
+    words = (scripts / "words.js").read_text()
+    kept = set(re.findall(r'^  "((?:[^"\\]|\\.)+)":', words, re.MULTILINE))
+    others = "".join(path.read_text() for path in scripts.glob("*.js") if path.name != "words.js")
+    calls = re.findall(r"said\(([^;\n]*)", others)
+    used = {text for call in calls for text in re.findall(r'"([^"]{2,})"', call)}
+    used |= {detail for _, detail in NOT_ADMITTED.values()}
+    assert len(kept) > 20
+    assert used == kept

@@ -102,5 +102,6 @@ def test_a_sheet_that_did_would_be_found(rule: str) -> None:
 
 def test_a_sheet_uses_no_token_that_there_is_not() -> None:
     tokens = set(re.findall(r"--([\w-]+):", "".join(sheet.read_text() for sheet in SHEETS)))
-    for sheet in SHEETS:
+    # The admin's sheet uses Django's own tokens.
+    for sheet in (sheet for sheet in SHEETS if sheet.name != "admin.css"):
         assert set(re.findall(r"var\(--([\w-]+)\)", sheet.read_text())) <= tokens, sheet.name
