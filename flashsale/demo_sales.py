@@ -126,7 +126,9 @@ def _spring_firing(now: datetime) -> Sale | None:
 
 
 def _next_kiln(now: datetime) -> Sale | None:
-    opens_at = (now + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    opens_at = timezone.localtime(now + timedelta(days=3)).replace(
+        hour=18, minute=0, second=0, microsecond=0
+    )
     return _schedule(
         KILN,
         slug=NEXT_KILN,

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import get_language, gettext_noop
 
 from inventory import reservations
 from inventory.models import Reservation
@@ -209,6 +209,7 @@ def place_order(
         user=user,
         email=email,
         currency=currency or settings.CURRENCY,
+        language=get_language() or "",
         note=wishes.note,
         terms_accepted_at=timezone.now() if wishes.terms_accepted else None,
         expires_at=timezone.now() + timedelta(seconds=settings.ORDER_HOLD_SECONDS),

@@ -14,8 +14,7 @@ from decimal import Decimal
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_noop
 
 from shop.models import DiscountCode, DiscountUse, Order, User
 from shop.money import percent_of, spread
@@ -26,9 +25,9 @@ Kind = DiscountCode.Kind
 
 #: What a code may look like; anything else is not looked up.
 CODE = re.compile(r"[A-Z0-9-]{1,32}")
-UNKNOWN = _("We do not know this code. Check its spelling.")
-USED_UP = _("This code was used as often as it may be.")
-USED_BY_YOU = _("You have used this code as often as one person may.")
+UNKNOWN = gettext_noop("We do not know this code. Check its spelling.")
+USED_UP = gettext_noop("This code was used as often as it may be.")
+USED_BY_YOU = gettext_noop("You have used this code as often as one person may.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def judge(
     """What a code would take off these lines now, or why it does not count. `code` is as it was typed."""
     found = find(code=code)
     if found is None:
-        return CodeRefused(str(UNKNOWN))
+        return CodeRefused(gettext(UNKNOWN))
     reason = _closed(found, now) or _used(found, buyer) or _too_little(found, lines)
     if reason:
         return CodeRefused(reason)
@@ -93,9 +92,9 @@ def use(*, applied: Applied, order: Order) -> CodeRefused | None:
         Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=code.pk, is_active=True
     )
     if not taken.update(uses=F("uses") + 1):
-        return CodeRefused(str(USED_UP))
+        return CodeRefused(gettext(USED_UP))
     if _is_used_by(code, Buyer(user=order.user, email=order.email)):
-        return CodeRefused(str(USED_BY_YOU))
+        return CodeRefused(gettext(USED_BY_YOU))
     DiscountUse.objects.create(code=code, order=order, email=order.email.lower())
     return None
 
@@ -135,8 +134,8 @@ def _closed(code: DiscountCode, now: datetime) -> str:
 
 def _used(code: DiscountCode, buyer: Buyer) -> str:
     if code.max_uses is not None and code.uses >= code.max_uses:
-        return str(USED_UP)
-    return str(USED_BY_YOU) if _is_used_by(code, buyer) else ""
+        return gettext(USED_UP)
+    return gettext(USED_BY_YOU) if _is_used_by(code, buyer) else ""
 
 
 def _is_used_by(code: DiscountCode, buyer: Buyer) -> bool:

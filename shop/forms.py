@@ -25,7 +25,9 @@ ADDRESS_LABELS = {"postcode": _("Postcode"), "city": _("City"), "country": _("Co
 
 class AddToCartForm(forms.Form):
     sku = forms.CharField(max_length=64, widget=forms.HiddenInput)
-    quantity = forms.IntegerField(min_value=1, max_value=MAX_QUANTITY, initial=1)
+    quantity = forms.IntegerField(
+        label=_("Quantity"), min_value=1, max_value=MAX_QUANTITY, initial=1
+    )
 
 
 class QuantityForm(forms.Form):

@@ -22,6 +22,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from shop import emails
 from shop.models import Order, OutgoingMail
@@ -137,7 +138,13 @@ def retry(mail: OutgoingMail) -> bool:
 
 
 def render(mail: OutgoingMail) -> EmailMultiAlternatives:
-    """The mail as it goes out now, in text and HTML."""
+    """The mail as it goes out now, in text and HTML, and in the language in which its order was placed."""
+    language = mail.order.language if mail.order else ""
+    with translation.override(language or settings.LANGUAGE_CODE):
+        return _render(mail)
+
+
+def _render(mail: OutgoingMail) -> EmailMultiAlternatives:
     context = {"shop_name": settings.SHOP_NAME, **mail.context}
     if mail.order is not None:
         context |= emails.context_of(mail.order)

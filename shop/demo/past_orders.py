@@ -35,9 +35,8 @@ SHIPPED_AFTER = timedelta(hours=26)
 
 def seed() -> None:
     """Make the past orders that are missing."""
-    keys = [
-        uuid5(NAMESPACE_URL, f"holdfast:demo-order:{position}") for position in range(len(ORDERS))
-    ]
+    # Who ordered, and when, is an order's name.
+    keys = [uuid5(NAMESPACE_URL, f"holdfast:demo-order:{who}:{days}") for who, days, *_ in ORDERS]
     known = set(Order.objects.filter(key__in=keys).values_list("key", flat=True))
     missing = [(key, row) for key, row in zip(keys, ORDERS, strict=True) if key not in known]
     if not missing:

@@ -59,6 +59,9 @@ class Order(PostalAddress):
         default=True, help_text="Whether the prices contain the tax, or it comes on top."
     )
     total = models.DecimalField(max_digits=10, decimal_places=2)
+    language = models.CharField(
+        max_length=10, blank=True, help_text="What its mails are written in; empty: the shop's own."
+    )
     note = models.TextField(max_length=500, blank=True, help_text="What the shopper asked for.")
     terms_accepted_at = models.DateTimeField(null=True, blank=True)
     extension_seconds = models.PositiveIntegerField(

@@ -151,7 +151,7 @@ def checkout_page(
         "server_now": timezone.now(),
         "cancel_url": cancel_url,
         "terms_url": settings.TERMS_URL,
-        "submit_label": f"Order and pay {money(quote.total)}",
+        "submit_label": _("Order and pay %(total)s") % {"total": money(quote.total)},
         "steps": steps,
     }
     return render(request, "shop/checkout.html", context, status=status)

@@ -4,6 +4,7 @@ import ast
 import gettext
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from django.conf import settings
 from django.test import Client
 from django.utils import translation
 from django.utils.formats import date_format
-from django.utils.timezone import datetime
 
 from flashsale.entries import NOT_ADMITTED
 from shop.models import Category
@@ -36,7 +36,7 @@ def catalogue() -> Catalog:
 
 def told(message: Message) -> list[str]:
     """A message's translations: one, or one for each of its plural forms."""
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def asked(message: Message) -> list[str]:
@@ -87,7 +87,7 @@ def test_the_compiled_texts_are_those_of_the_catalogue() -> None:
     with (FOLDER / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     kept = compiled._catalog  # type: ignore[attr-defined]  # has no public list of its texts
-    expected = {}
+    expected: dict[str | tuple[str, int], str] = {}
     for message in catalogue():
         if not message.id:
             continue
@@ -190,6 +190,14 @@ def test_error_pages_are_in_the_readers_language(
     page = client.get(path, headers=GERMAN).content.decode()
     assert words in page
     assert '<html lang="de"' in page
+
+
+def test_the_button_that_binds_says_so_in_german() -> None:
+    """German law asks for these words on it (BGB, section 312j)."""
+    with translation.override("de"):
+        assert translation.gettext("Order and pay %(total)s").startswith(
+            "Zahlungspflichtig bestellen"
+        )
 
 
 def test_locale_has_no_language_that_the_switch_does_not_offer() -> None:

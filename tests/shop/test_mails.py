@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import translation
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from shop import mails
@@ -67,6 +68,17 @@ def test_a_mail_is_asked_for_after_the_commit_and_once_for_its_key(
         assert asked == []
     assert first == again
     assert asked == [first.pk, other.pk]
+
+
+def test_a_mail_about_an_order_is_in_the_language_it_was_placed_in(asked: list[int]) -> None:
+    with translation.override("de"):
+        german = make_order()
+    written = write(german)
+    assert mails.render(written).subject == f"Bezahlt: deine Bestellung {german.reference}"
+    Order.objects.filter(pk=german.pk).update(language="")
+    written = OutgoingMail.objects.get(pk=written.pk)
+    with translation.override("de"):  # who happens to send it does not matter
+        assert mails.render(written).subject == f"Paid: your order {german.reference}"
 
 
 def test_what_is_rolled_back_sends_nothing(order: Order, asked: list[int]) -> None:
