@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shop', '0005_orders_after_payment'),
+        ('shop', '0007_wishes_alerts_and_reviews'),
     ]
 
     operations = [
