@@ -14,6 +14,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from import_export.formats.base_formats import CSV
 
 from config import embedded
 from config.production import refuse_unsafe_environment
@@ -102,6 +103,7 @@ INSTALLED_APPS = [
     "csp",
     "django_countries",
     "drf_spectacular",
+    "import_export",
     "rest_framework",
     "rest_framework.authtoken",
 ]
@@ -499,6 +501,16 @@ if PRODUCTION:
 #: Proxies in front whose X-Forwarded-For entry names the shopper; 0 means none is trusted.
 TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)
 METRICS_ADDRESSES = env_list("METRICS_ADDRESSES", ["127.0.0.1", "::1"])
+
+# Tables in the admin: CSV alone, a file as a whole, and the preview's file where every server finds it.
+
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.CacheStorage"
+IMPORT_EXPORT_FORMATS = [CSV]
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "change"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+#: A spreadsheet must not run what a shopper typed.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # The demo
 

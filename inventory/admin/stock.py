@@ -16,6 +16,8 @@ from django.utils.http import urlencode
 from inventory import stock
 from inventory.admin.pools import PoolKindFilter
 from inventory.admin.read_only import ReadOnlyAdmin, told
+from inventory.admin.stock_csv import StockResource
+from inventory.admin.tables import TableMixin
 from inventory.models import Stock
 
 #: Units that one step takes: more is a slip of the hand, and the counters end at two thousand times as many.
@@ -84,7 +86,8 @@ STEPS = {
 
 
 @admin.register(Stock)
-class StockAdmin(ReadOnlyAdmin):
+class StockAdmin(TableMixin, ReadOnlyAdmin):
+    resource_classes = [StockResource]
     change_form_template = "admin/inventory/stock/change_form.html"
     list_display = ["sku", "pool", "on_hand", "allocated", "available"]
     list_filter = [PoolKindFilter]

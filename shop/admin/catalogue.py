@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from inventory import stock
+from inventory.admin.tables import TableMixin
 from shop import pictures
+from shop.admin.csv_resources import ProductResource, VariantResource
 from shop.models import Category, Product, ProductImage, Variant
 
 
@@ -65,7 +67,8 @@ class ProductImageInline(admin.TabularInline):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(TableMixin, admin.ModelAdmin):
+    resource_classes = [ProductResource]
     list_display = ["name", "category", "is_published", "created_at"]
     list_filter = ["category", "is_published"]
     list_select_related = ["category"]
@@ -91,12 +94,10 @@ class ProductAdmin(admin.ModelAdmin):
 
 
 @admin.register(Variant)
-class VariantAdmin(admin.ModelAdmin):
-    """To look variants up by SKU; they are edited with their product."""
+class VariantAdmin(TableMixin, admin.ModelAdmin):
+    """To look variants up by SKU, and to import them; by hand they are edited with their product."""
 
+    resource_classes = [VariantResource]
     list_display = ["sku", "full_name", "price", "is_active"]
     list_select_related = ["product"]
     search_fields = ["sku", "name", "product__name"]
-
-    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
-        return {}

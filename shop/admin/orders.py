@@ -12,9 +12,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from import_export.admin import ExportMixin
 
 from shop import documents, orders, refund_sums, returns
 from shop.admin import order_steps
+from shop.admin.csv_resources import OrderResource
 from shop.admin.order_forms import TOLD
 from shop.admin.order_inlines import (
     LineItemInline,
@@ -62,7 +64,8 @@ class OpenWorkFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(ExportMixin, admin.ModelAdmin):
+    resource_classes = [OrderResource]
     change_form_template = "admin/shop/order/change_form.html"
     list_display = ["reference", "state", "email", "total_shown", "placed_at", "paid_at"]
     list_filter = ["state", OpenWorkFilter, "placed_at", "fulfilled_at"]
