@@ -52,7 +52,11 @@ async function start() {
     const known = await answer.json();
     token = known.token;
     const wished = new Set(known.products);
-    document.querySelectorAll("a[data-wish]").forEach((link) => enhance(link, wished));
+    const enhanceAll = () =>
+      document.querySelectorAll("a[data-wish]").forEach((link) => enhance(link, wished));
+    enhanceAll();
+    // Panels that come later (static/js/fragments.js) bring products of their own.
+    new MutationObserver(enhanceAll).observe(document.body, { childList: true, subtree: true });
     showCount(known.products.length);
   } catch {
     // The links stay: they lead to a page that does the same.

@@ -43,6 +43,9 @@ PUBLIC = {
     "draw-that-was-made": "/sales/drawn/draw/",
     "line-to-sign-in-for": "/sales/waiting/line/",
     "guest-cart": "/cart/",
+    "reviews": "/p/first-light-lamp/reviews/?page=1",
+    "wishlist": "/wishlist/",
+    "wish": "/wishlist/products/tide-mug/",
     "sign-in": "/accounts/login/",
     "sign-up": "/accounts/signup/",
     "mailbox": "/mailbox/",
@@ -65,6 +68,11 @@ OWN = (
     "order-return",
     "account",
     "address",
+    "account-alerts",
+    "account-reviews",
+    "privacy",
+    "privacy-delete",
+    "review-form",
 )
 
 
@@ -129,6 +137,11 @@ def addresses(stack: Stack) -> dict[str, str]:
         "order-return": f"{sent.get_absolute_url()}return/",
         "account": "/account/",
         "address": "/account/addresses/new/",
+        "account-alerts": "/account/alerts/",
+        "account-reviews": "/account/reviews/",
+        "privacy": "/account/privacy/",
+        "privacy-delete": "/account/privacy/delete/",
+        "review-form": "/p/tide-mug/reviews/write/",
     }
 
 
