@@ -33,6 +33,8 @@ ROUTES = {
     "shop:checkout": Priority.CHECKOUT,
     "shop:order": Priority.CHECKOUT,
     "shop:order-pay": Priority.CHECKOUT,
+    "shop:order-pay-otherwise": Priority.CHECKOUT,
+    "shop:demo-bank": Priority.CHECKOUT,
     "shop:order-cancel": Priority.CHECKOUT,
     "shop:order-invoice": Priority.ESSENTIAL,
     "shop:order-credit-note": Priority.ESSENTIAL,

@@ -4,7 +4,7 @@ import ast
 import gettext
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -160,7 +160,7 @@ def test_the_language_of_a_request_does_not_outlive_it(db: None, client: Client)
 
 
 def test_prices_and_dates_are_written_as_the_language_does() -> None:
-    day = datetime(2026, 11, 25, 18, 5, tzinfo=UTC)
+    day = date(2026, 11, 25)
     shown = {}
     for language in ("en", "de"):
         with translation.override(language):
