@@ -14,11 +14,9 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from inventory import reservations, stock
-from shop import refund_sums
+from shop import refund_sums, refund_units
 from shop.models import LineItem, Order, PaymentIntent, Refund
 from shop.order_states import BrokenOrder, State, change, hold_still, record
 from shop.refund_sums import shown
@@ -168,6 +166,8 @@ def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
         order = hold_still(refund.order_id)
         if refund.amount > refund_sums.left_of(refund.intent):
             return NotRefunded("There is not that much left to give back.")
+        if not _is_still_owed(refund, order):
+            return NotRefunded("What it was for was given back with another refund meanwhile.")
         refused = Refund.objects.filter(pk=refund.pk, state=Refund.State.REFUSED)
         if not refused.update(state=Refund.State.REPLACED, updated_at=Now()):
             return NotRefunded("Only a refund that the provider refused can be tried again.")
@@ -183,7 +183,7 @@ def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
         order.returns.filter(refund=refund).update(refund=another)
         if _close_when_empty(order, another.intent):
             restock = order.state == State.PAID
-            _let_go_of_the_rest(order, restock=restock, reason=refund.reason)
+            refund_units.let_go_of_the_rest(order, restock=restock, reason=refund.reason)
         record(
             order=order,
             kind="refund_repeated",
@@ -192,6 +192,15 @@ def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
             is_internal=True,
         )
         return Started(another)
+
+
+def _is_still_owed(refund: Refund, order: Order) -> bool:
+    """Whether what a refused refund was for was not given back since, with another one."""
+    unrefunded = refund_sums.unrefunded(order)
+    return refund.shipping <= refund_sums.delivery_left(order) and all(
+        line.quantity <= unrefunded.get(line.line_item, 0)
+        for line in refund.lines.select_related("line_item")
+    )
 
 
 def _captured(order: Order) -> PaymentIntent:
@@ -233,9 +242,10 @@ def _write(
         order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason, key=key
     )
     is_closed = _close_when_empty(order, intent)
-    restocked = _restock(order, goods, actor=actor, reason=reason) if restock else set()
+    back = {item: units for item, (units, _) in goods.items()}
+    restocked = refund_units.restock(order, back, actor=actor, reason=reason) if restock else set()
     if is_closed:
-        _let_go_of_the_rest(order, restock=restock, reason=reason)
+        refund_units.let_go_of_the_rest(order, restock=restock, reason=reason)
     _add_lines(refund, goods, restocked=restocked)
     message = f"A refund of {shown(refund)} was started: {reason}."
     record(order=order, kind="refund_started", message=message, actor=actor)
@@ -292,39 +302,3 @@ def _close_when_empty(order: Order, intent: PaymentIntent) -> bool:
         state=Intent.REFUNDING, updated_at=Now()
     )
     return change(order=order, states=list(REFUNDABLE), to=State.REFUNDED, closed_at=Now())
-
-
-def _restock(
-    order: Order,
-    goods: Goods,
-    *,
-    actor: str,
-    reason: str,
-) -> set[LineItem]:
-    """Put units back on the shelf, those that did not come back before; return the lines they are of."""
-    back = {
-        item: min(units, item.quantity - item.released - item.returned)
-        for item, (units, _) in goods.items()
-    }
-    back = {item: units for item, units in back.items() if units}
-    if order.state == State.FULFILLED:
-        for item, units in back.items():
-            LineItem.objects.filter(pk=item.pk).update(returned=F("returned") + units)
-            about = f"order {order.reference}: {reason}"
-            stock.receive(sku=item.sku, quantity=units, reason=about, actor=actor)
-        return set(back)
-    wanted = {item.reservation_id: units for item, units in back.items()}
-    if back and not reservations.release_units(units=wanted, reason=reason):
-        raise BrokenOrder(f"Order {order.reference} does not have the units that come back.")
-    for item, units in back.items():
-        LineItem.objects.filter(pk=item.pk).update(released=F("released") + units)
-    return set(back)
-
-
-def _let_go_of_the_rest(order: Order, *, restock: bool, reason: str) -> None:
-    """No unit stays promised to an order that is refunded: it goes back, or it is written off."""
-    ids = list(order.line_items.values_list("reservation_id", flat=True))
-    if restock:
-        reservations.release(reservation_ids=ids, reason=reason)
-    else:
-        reservations.consume(reservation_ids=ids)

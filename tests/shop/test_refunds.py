@@ -204,6 +204,55 @@ def test_an_order_that_is_not_paid_has_nothing_to_give_back(state: str) -> None:
     Order.objects.filter(pk=order.pk).update(state="paid")
 
 
+# What was refused and is tried again
+
+
+def refused(order: Order, units: int = 0, **more: Any) -> Refund:
+    refund = started(part(order, units, **more))
+    Refund.objects.filter(pk=refund.pk).update(state="refused")
+    refund.refresh_from_db()
+    return refund
+
+
+def not_repeated(refund: Refund) -> str:
+    outcome = refunds.repeat(refund=refund, actor=STAFF)
+    assert isinstance(outcome, refunds.NotRefunded), outcome
+    refund.refresh_from_db()
+    assert refund.state == "refused"
+    return outcome.reason
+
+
+def test_more_than_is_left_is_not_tried_again() -> None:
+    order = captured_order()
+    refund = refused(order, extra=Decimal("60.00"))
+    started(part(order, extra=Decimal("60.00")))
+    assert not_repeated(refund) == "There is not that much left to give back."
+
+
+def test_units_that_were_given_back_meanwhile_are_not_given_back_again() -> None:
+    order = captured_order(*(make_variant(units=2) for _ in range(3)))
+    refund = refused(order, 1)
+    started(part(order, 1))
+    assert "given back with another refund" in not_repeated(refund)
+    assert orders.cancel(order=order, actor=STAFF, reason="sold out after all")
+
+
+def test_delivery_that_was_given_back_meanwhile_is_not_given_back_again() -> None:
+    order = captured_order()
+    Order.objects.filter(pk=order.pk).update(total=F("total") + 5, shipping=5)
+    PaymentIntent.objects.update(amount=F("amount") + 5)
+    refund = refused(order, delivery=True)
+    started(part(order, delivery=True))
+    assert "given back with another refund" in not_repeated(refund)
+
+
+def test_control_units_that_were_not_given_back_meanwhile_are() -> None:
+    order = captured_order(units=2, quantity=2)
+    refund = refused(order, 1)
+    started(part(order, 1))
+    assert started(refunds.repeat(refund=refund, actor=STAFF)).amount == Decimal("100.00")
+
+
 # The provider
 
 
