@@ -7,10 +7,10 @@ lines and delivery, refunded one by one, give back the total.
 
 from decimal import ROUND_DOWN, Decimal
 
-from babel.numbers import get_currency_precision
 from django.db.models import Sum
 
 from shop.models import LineItem, Order, PaymentIntent, Refund, RefundLine
+from shop.money import smallest_unit
 from shop.templatetags.shop import money
 
 
@@ -31,9 +31,17 @@ def refunded_units(item: LineItem) -> int:
     return lines.aggregate(sum=Sum("quantity"))["sum"] or 0
 
 
+def in_order(order: Order) -> list[LineItem]:
+    """The order's lines as their stock is taken: by SKU, and sorted here, as `inventory.reservations` does.
+
+    The database would sort by its own collation, and two who take the same rows the other way round deadlock.
+    """
+    return sorted(order.line_items.all(), key=lambda item: item.sku)
+
+
 def unrefunded(order: Order) -> dict[LineItem, int]:
     """Units whose price was not given back, of each line that has any."""
-    left = {item: item.quantity - refunded_units(item) for item in order.line_items.order_by("sku")}
+    left = {item: item.quantity - refunded_units(item) for item in in_order(order)}
     return {item: units for item, units in left.items() if units}
 
 
@@ -46,8 +54,8 @@ def paid_for(item: LineItem, *, order: Order) -> Decimal:
 def cost_of(item: LineItem, units: int, *, order: Order) -> Decimal:
     """What the next `units` of a line cost that were not refunded yet."""
     paid, before = paid_for(item, order=order), refunded_units(item)
-    cent = Decimal(1).scaleb(-get_currency_precision(order.currency))
-    each = (paid / item.quantity).quantize(cent, rounding=ROUND_DOWN)
+    unit = smallest_unit(order.currency)
+    each = (paid / item.quantity / unit).quantize(Decimal(1), rounding=ROUND_DOWN) * unit
     return paid - each * before if before + units == item.quantity else each * units
 
 

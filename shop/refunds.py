@@ -138,6 +138,40 @@ def refund_part(
         return NotRefunded(str(refusal))
 
 
+def refund_returned(
+    *, order: Order, units: Mapping[int, int], restock: bool, actor: str, reason: str
+) -> Refund | None:
+    """Give back what units cost that are here again, or what of it is left; None when that is nothing.
+
+    Unlike `refund_part` this is never refused: the units have come, whatever was given back before. The order's
+    row is held.
+
+    Args:
+        units: units by the primary key of their line item.
+        restock: whether they go back on the shelf.
+    """
+    came = {item: units[item.pk] for item in refund_sums.in_order(order) if item.pk in units}
+    if order.state in REFUNDABLE:
+        intent = _captured(order)
+        goods = _as_far_as_it_goes(came, refund_sums.left_of(intent), order=order)
+        amount = sum((cost for _, cost in goods.values()), Decimal(0))
+        if amount:
+            return _write(
+                order,
+                intent,
+                amount=amount,
+                goods=goods,
+                came=came,
+                delivery=Decimal(0),
+                restock=restock,
+                actor=actor,
+                reason=reason,
+            )
+    if restock:
+        refund_units.restock(order, came, actor=actor, reason=reason)
+    return None
+
+
 def give_back_rest(intent: PaymentIntent, *, order: Order, reason: str, actor: str = "") -> bool:
     """Write down that all that is left of a captured payment goes back; False when it was done before.
 
@@ -211,7 +245,7 @@ def _captured(order: Order) -> PaymentIntent:
 
 
 def _costs(order: Order, units: Mapping[int, int]) -> Goods:
-    items = {item.pk: item for item in order.line_items.order_by("sku")}
+    items = {item.pk: item for item in refund_sums.in_order(order)}
     if not units.keys() <= items.keys():
         raise _NotRefundedError("These are not lines of this order.")
     goods: dict[LineItem, tuple[int, Decimal]] = {}
@@ -235,14 +269,18 @@ def _write(
     restock: bool,
     actor: str,
     reason: str,
+    came: Mapping[LineItem, int] | None = None,
     key: UUID | None = None,
 ) -> Refund:
-    """The refund, its lines, and what becomes of the order and its units; the order's row is held."""
+    """The refund, its lines, and what becomes of the order and its units; the order's row is held.
+
+    `came`: the units to restock, where these are others than those that are paid for.
+    """
     refund = _create(
         order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason, key=key
     )
     is_closed = _close_when_empty(order, intent)
-    back = {item: units for item, (units, _) in goods.items()}
+    back = came or {item: units for item, (units, _) in goods.items()}
     restocked = refund_units.restock(order, back, actor=actor, reason=reason) if restock else set()
     if is_closed:
         refund_units.let_go_of_the_rest(order, restock=restock, reason=reason)
@@ -282,16 +320,26 @@ def _add_lines(refund: Refund, goods: Goods, *, restocked: set[LineItem]) -> Non
 
 
 def _all_that_is_left(order: Order, amount: Decimal) -> tuple[Goods, Decimal]:
-    """What `amount`, all that is left, is for: units first, then delivery.
+    """What `amount`, all that is left, is for: units first, then delivery."""
+    goods = _as_far_as_it_goes(refund_sums.unrefunded(order), amount, order=order)
+    for_goods = sum((cost for _, cost in goods.values()), Decimal(0))
+    return goods, min(amount - for_goods, refund_sums.delivery_left(order))
 
-    Less than they cost when an amount besides was given back before.
+
+def _as_far_as_it_goes(units: Mapping[LineItem, int], amount: Decimal, *, order: Order) -> Goods:
+    """What those of the units cost whose price was not given back.
+
+    Less than that, when `amount` is: an amount besides was given back before.
     """
+    unrefunded = refund_sums.unrefunded(order)
     goods: dict[LineItem, tuple[int, Decimal]] = {}
-    for item, units in refund_sums.unrefunded(order).items():
-        cost = min(amount, refund_sums.cost_of(item, units, order=order))
-        goods[item] = (units, cost)
-        amount -= cost
-    return goods, min(amount, refund_sums.delivery_left(order))
+    for item, wanted in units.items():
+        count = min(wanted, unrefunded.get(item, 0))
+        if count:
+            cost = min(amount, refund_sums.cost_of(item, count, order=order))
+            goods[item] = (count, cost)
+            amount -= cost
+    return goods
 
 
 def _close_when_empty(order: Order, intent: PaymentIntent) -> bool:

@@ -1,6 +1,6 @@
 """Returns: what a shopper wants to send back after it was shipped.
 
-    requested -> approved -> received (with a refund of its units)
+    requested -> approved -> received (with a refund of its units, as far as they were not refunded)
     requested | approved -> refused
 
 Each step is one conditional UPDATE under the order's row, with a line on the timeline and its mail. An order has
@@ -39,10 +39,6 @@ class NotDone:
     """Nothing changed, because of this."""
 
     reason: str
-
-
-class _NotDoneError(Exception):
-    """The message is the reason."""
 
 
 def is_in_time(order: Order, *, now: datetime) -> bool:
@@ -124,33 +120,33 @@ def refuse(*, parcel: Return, actor: str, answer: str) -> Done | NotDone:
 
 
 def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
-    """It is here: give back what its units cost, and put them back on the shelf if they are as good as new."""
-    try:
-        with transaction.atomic():
-            order = hold_still(parcel.order_id)
-            if not _move(parcel, Q(state=State.APPROVED), state=State.RECEIVED, settled_at=Now()):
-                raise _NotDoneError("Only a return that was agreed to can be received.")
-            outcome = refunds.refund_part(
-                order=order,
-                units={line.line_item_id: line.quantity for line in parcel.lines.all()},
-                restock=restock,
-                actor=actor,
-                reason="sent back",
-            )
-            if isinstance(outcome, refunds.NotRefunded):
-                raise _NotDoneError(outcome.reason)
-            Return.objects.filter(pk=parcel.pk).update(refund=outcome.refund)
-            _record(
-                parcel,
-                kind="return_received",
-                message=gettext_noop("Your return is here."),
-                actor=actor,
-                amount=str(outcome.refund.amount),
-                currency=outcome.refund.currency,
-            )
-            return Done(parcel)
-    except _NotDoneError as refusal:
-        return NotDone(str(refusal))
+    """It is here: give back what its units cost, and put them back on the shelf if they are as good as new.
+
+    What was given back before is not given back again, so it may be less, or nothing: the units have come in
+    any case, and the return is settled.
+    """
+    with transaction.atomic():
+        order = hold_still(parcel.order_id)
+        if not _move(parcel, Q(state=State.APPROVED), state=State.RECEIVED, settled_at=Now()):
+            return NotDone("Only a return that was agreed to can be received.")
+        refund = refunds.refund_returned(
+            order=order,
+            units={line.line_item_id: line.quantity for line in parcel.lines.all()},
+            restock=restock,
+            actor=actor,
+            reason="sent back",
+        )
+        Return.objects.filter(pk=parcel.pk).update(refund=refund)
+        parcel.refund = refund
+        money = {"amount": str(refund.amount), "currency": refund.currency} if refund else {}
+        _record(
+            parcel,
+            kind="return_received",
+            message=gettext_noop("Your return is here."),
+            actor=actor,
+            **money,
+        )
+        return Done(parcel)
 
 
 def _move(parcel: Return, when: Q, **fields: Any) -> bool:

@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from shop import refund_sums, refunds
+from inventory.models import StockMovement
+from shop import orders, refund_sums, refunds
 from shop.models import LineItem, Order
 from tests.factories import make_variant
 from tests.shop.ordering import captured_order
@@ -70,6 +71,28 @@ def test_a_currency_without_cents_has_none() -> None:
     priced(order, [("1000", "100", "0")], delivery="0", on_top=False)
     item = order.line_items.get()
     assert refund_sums.cost_of(item, 1, order=order) == Decimal("966")
+
+
+def test_a_currency_with_three_digits_is_given_back_by_the_two_that_are_kept() -> None:
+    order = captured_order(make_variant(units=3), quantity=3)
+    Order.objects.update(currency="KWD")
+    order.refresh_from_db()
+    priced(order, [("10.00", "20.00", "0")], delivery="0", on_top=False)
+    item = order.line_items.get()
+    given = [refund(order, {item.pk: 1}) for _ in range(3)]
+    assert given == [Decimal("3.33"), Decimal("3.33"), Decimal("3.34")]
+    assert Order.objects.get().state == "refunded"
+
+
+def test_lines_are_taken_in_the_order_in_which_stock_is_taken_everywhere() -> None:
+    """Databases sort `a-1` before `B-1`; Python, by which reservations are taken, does not."""
+    order = captured_order(*(make_variant(sku=sku, units=1) for sku in ("a-1", "B-1", "A10")))
+    assert [item.sku for item in refund_sums.in_order(order)] == ["A10", "B-1", "a-1"]
+    units = {item.pk: 1 for item in order.line_items.all()}
+    assert orders.fulfil(order=order, actor="")
+    refunds.refund_part(order=order, units=units, restock=True, actor="", reason="test")
+    received = StockMovement.objects.filter(reason__startswith="order ").order_by("id")
+    assert [movement.stock.sku for movement in received] == ["A10", "B-1", "a-1"]
 
 
 @pytest.mark.parametrize("seed", range(5))

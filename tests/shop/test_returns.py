@@ -121,16 +121,60 @@ def test_what_was_refunded_is_not_sent_back_again(order: Order) -> None:
     assert isinstance(ask(order, 1), returns.Done)
 
 
-def test_units_that_were_refunded_meanwhile_keep_the_return_open(order: Order) -> None:
-    parcel = asked(order, 2)
-    returns.approve(parcel=parcel, actor=STAFF)
-    refunds.refund_part(
-        order=order, units={order.line_items.get().pk: 2}, actor=STAFF, reason="lost"
+def approved(order: Order, units: int) -> Return:
+    parcel = asked(order, units)
+    assert isinstance(returns.approve(parcel=parcel, actor=STAFF), returns.Done)
+    return parcel
+
+
+def received(parcel: Return) -> Decimal:
+    """What goes back with a parcel that is received."""
+    assert isinstance(returns.receive(parcel=parcel, actor=STAFF, restock=True), returns.Done)
+    assert Return.objects.get().state == "received"
+    mail = parcel.order.mails.get(template="return_received")
+    amount = parcel.refund.amount if parcel.refund else Decimal(0)
+    assert mail.context.get("amount") == (str(amount) if amount else None)
+    return amount
+
+
+def give_back(order: Order, units: int = 0, extra: str = "0", *, restock: bool = False) -> None:
+    outcome = refunds.refund_part(
+        order=order,
+        units={order.line_items.get().pk: units},
+        extra=Decimal(extra),
+        restock=restock,
+        actor=STAFF,
+        reason="sorry",
     )
-    outcome = returns.receive(parcel=parcel, actor=STAFF, restock=True)
-    assert isinstance(outcome, returns.NotDone)
-    assert "at most 1 can be refunded" in outcome.reason
-    assert (Return.objects.get().state, on_hand()) == ("approved", 2)
+    assert isinstance(outcome, refunds.Started)
+
+
+def test_a_parcel_is_received_though_an_amount_was_given_back_before(order: Order) -> None:
+    give_back(order, extra="10.00")
+    assert received(approved(order, 3)) == Decimal("290.00")
+    order.refresh_from_db()
+    assert (order.state, on_hand(), returns.returnable(order)) == ("refunded", 5, {})
+
+
+def test_a_parcel_is_received_though_a_unit_of_it_was_refunded(order: Order) -> None:
+    parcel = approved(order, 3)
+    give_back(order, 1)
+    assert received(parcel) == Decimal("200.00")
+    assert (on_hand(), order.line_items.get().returned) == (5, 3)
+
+
+def test_a_parcel_is_received_though_all_was_refunded(order: Order) -> None:
+    parcel = approved(order, 2)
+    refunds.refund_in_full(order=order, actor=STAFF, reason="lost", restock=False)
+    assert received(parcel) == 0
+    assert (on_hand(), order.line_items.get().returned) == (4, 2)
+
+
+def test_units_that_are_on_the_shelf_again_are_not_put_there_twice(order: Order) -> None:
+    parcel = approved(order, 2)
+    refunds.refund_in_full(order=order, actor=STAFF, reason="it is here", restock=True)
+    assert received(parcel) == 0
+    assert (on_hand(), order.line_items.get().returned) == (5, 3)
 
 
 def test_after_thirty_days_it_is_too_late(order: Order) -> None:
