@@ -27,19 +27,26 @@ MAILS = {
 _SALT = "holdfast.order-link"
 
 
-def context_of(order: Order) -> dict[str, Any]:
-    """What the templates of mails about an order find, besides what was written down with the mail."""
+def context_of(order: Order, *, is_signed: bool = True) -> dict[str, Any]:
+    """What the templates of mails about an order find, besides what was written down with the mail.
+
+    `is_signed` is for the shopper alone: with a guest's signed address one acts as that guest.
+    """
     return {
         "order": order,
         "line_items": list(order.line_items.all()),
-        "order_url": order_url(order),
+        "order_url": order_url(order) if is_signed else _address_of(order),
     }
 
 
 def order_url(order: Order) -> str:
     """The order's address for a mail; a guest's carries a signature that opens it in any browser."""
-    url = f"{settings.SITE_URL}{order.get_absolute_url()}"
+    url = _address_of(order)
     return url if order.user_id else f"{url}?access={signing.dumps(order.reference, salt=_SALT)}"
+
+
+def _address_of(order: Order) -> str:
+    return f"{settings.SITE_URL}{order.get_absolute_url()}"
 
 
 def opens(*, order: Order, access: str) -> bool:

@@ -137,17 +137,20 @@ def retry(mail: OutgoingMail) -> bool:
     return send(mail.pk)
 
 
-def render(mail: OutgoingMail) -> EmailMultiAlternatives:
-    """The mail as it goes out now, in text and HTML, and in the language in which its order was placed."""
+def render(mail: OutgoingMail, *, is_preview: bool = False) -> EmailMultiAlternatives:
+    """The mail as it goes out now, in text and HTML, and in the language in which its order was placed.
+
+    A preview opens nothing that is the shopper's alone.
+    """
     language = mail.order.language if mail.order else ""
     with translation.override(language or settings.LANGUAGE_CODE):
-        return _render(mail)
+        return _render(mail, is_preview=is_preview)
 
 
-def _render(mail: OutgoingMail) -> EmailMultiAlternatives:
+def _render(mail: OutgoingMail, *, is_preview: bool) -> EmailMultiAlternatives:
     context = {"shop_name": settings.SHOP_NAME, **mail.context}
     if mail.order is not None:
-        context |= emails.context_of(mail.order)
+        context |= emails.context_of(mail.order, is_signed=not is_preview)
     name = f"emails/{mail.template}"
     message = EmailMultiAlternatives(
         subject=" ".join(render_to_string(f"{name}_subject.txt", context).split()),

@@ -90,7 +90,7 @@ class OutgoingMailAdmin(admin.ModelAdmin):
         if mail is not None:
             context["can_retry"] = mail.sent_at is None and self.has_change_permission(request)
             try:
-                context["message"] = mails.render(mail)
+                context["message"] = mails.render(mail, is_preview=True)
             except (TemplateDoesNotExist, TemplateSyntaxError) as error:
                 context["broken"] = f"It cannot be written: {error}"
         return super().change_view(request, object_id, form_url, context)
@@ -100,7 +100,7 @@ class OutgoingMailAdmin(admin.ModelAdmin):
         mail = get_object_or_404(OutgoingMail, pk=pk)
         if not self.has_view_permission(request, mail):
             return HttpResponse(status=403)
-        ((html, _),) = mails.render(mail).alternatives
+        ((html, _),) = mails.render(mail, is_preview=True).alternatives
         return mail_frame(str(html))
 
     def send(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -119,9 +119,11 @@ class OutgoingMailAdmin(admin.ModelAdmin):
         try:
             is_sent = mails.retry(mail)
         except (OSError, SMTPException, TemplateDoesNotExist, TemplateSyntaxError) as error:
+            self.log_change(request, mail, f"Tried again: {error}")
             self.message_user(request, f"Not sent to {mail.to}: {error}", messages.ERROR)
             return
         if is_sent:
+            self.log_change(request, mail, "Sent.")
             self.message_user(request, f"Sent to {mail.to}.", messages.SUCCESS)
         else:
             self.message_user(

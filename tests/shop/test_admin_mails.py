@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.core import mail
 from django.core.mail import EmailMessage
 
 from shop import mails
-from shop.models import OutgoingMail
+from shop.models import Order, OutgoingMail
 from tests.shop.ordering import make_order, staff
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,21 @@ def test_a_mail_is_seen_in_a_frame_that_runs_nothing(failed: OutgoingMail) -> No
     assert frame["X-Frame-Options"] == "SAMEORIGIN"
 
 
+def test_a_preview_does_not_open_a_guests_order(failed: OutgoingMail) -> None:
+    """Who may only read mails must not act as the guest, whose link is signed."""
+    order = failed.order
+    assert order is not None
+    Order.objects.filter(pk=order.pk).update(user=None)
+    client = staff("view_outgoingmail")
+    address = f"{settings.SITE_URL}{order.get_absolute_url()}"
+    for path in ("change", "html"):
+        body = client.get(url(f"{failed.pk}/{path}/")).content.decode()
+        assert address in body
+        assert "access=" not in body
+    failed.refresh_from_db()
+    assert f"{address}?access=" in str(mails.render(failed).body)  # control: the guest's own has it
+
+
 def test_a_mail_that_cannot_be_written_is_shown_all_the_same(failed: OutgoingMail) -> None:
     OutgoingMail.objects.update(template="no_such_mail")
     page = staff("view_outgoingmail").get(url(f"{failed.pk}/change/"))
@@ -68,6 +85,8 @@ def test_who_may_change_mails_sends_one_again(failed: OutgoingMail) -> None:
     answer = client.post(url(f"{failed.pk}/send/"), follow=True)
     assert f"Sent to {failed.to}." in answer.content.decode()
     assert len(mail.outbox) == 1
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.get_change_message()) == (str(failed.pk), "Sent.")
     again = client.post(url(f"{failed.pk}/send/"), follow=True)
     assert "it was sent, or is just being sent" in again.content.decode()
     assert len(mail.outbox) == 1
