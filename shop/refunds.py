@@ -94,7 +94,8 @@ def refund_part(
     """Give back what some units cost, what delivery cost, and an amount besides.
 
     Args:
-        key: the attempt; it becomes the refund's id, so a form that is sent twice is one refund.
+        key: the attempt; it becomes the refund's id, so a form that is sent twice is one refund. The same
+            attempt at something else is refused.
         units: units by the primary key of their line item.
         delivery: whether what is left of the price of delivery is part of it.
         extra: an amount besides, in the order's currency.
@@ -106,6 +107,11 @@ def refund_part(
             order = hold_still(order.pk)
             known = order.refunds.filter(pk=key).first() if key else None
             if known is not None:
+                if not _is_for(known, units, delivery=delivery, extra=extra):
+                    raise _NotRefundedError(
+                        f"This form was sent before, and started a refund of {shown(known)}. "
+                        "Begin anew for another one."
+                    )
                 return Started(known)
             if order.state not in REFUNDABLE:
                 raise _NotRefundedError("Only paid and shipped orders can be refunded.")
@@ -226,6 +232,17 @@ def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
             is_internal=True,
         )
         return Started(another)
+
+
+def _is_for(refund: Refund, units: Mapping[int, int], *, delivery: bool, extra: Decimal) -> bool:
+    """Whether this is what a refund of a part was asked for."""
+    lines = list(refund.lines.all())
+    return (
+        {line.line_item_id: line.quantity for line in lines}
+        == {pk: count for pk, count in units.items() if count}
+        and bool(refund.shipping) == delivery
+        and refund.amount - refund.shipping - sum(line.amount for line in lines) == extra
+    )
 
 
 def _is_still_owed(refund: Refund, order: Order) -> bool:

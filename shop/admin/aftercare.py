@@ -68,6 +68,7 @@ class RefundAdmin(ReadOnlyAdmin):
                     continue
                 current = outcome.refund
             current = refund_settling.settle(current.pk)
+            self.log_change(request, refund, f"Tried again: {current}")
             is_done = current.state == Refund.State.DONE
             said = f"{refund.order}: {current}{f', {current.error}' if current.error else ''}"
             self.message_user(request, said, messages.SUCCESS if is_done else messages.WARNING)

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django import forms
 
 from shop import refund_sums
-from shop.models import Order
+from shop.models import Order, Refund
 from shop.templatetags.shop import money
 
 TOLD = "The shopper reads it on the order's timeline."
@@ -23,6 +23,21 @@ class OrderForm(forms.Form):
 
 class ReasonForm(OrderForm):
     reason = forms.CharField(max_length=150, help_text=TOLD)
+
+
+class SeenForm(ReasonForm):
+    """For what means something else in another state: it is done in the state that was seen, or not at all."""
+
+    #: Without it nothing was seen; then, too, the form is refused as a whole.
+    seen_state = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_state"].initial = self.order.state
+
+    @property
+    def is_stale(self) -> bool:
+        return bool(self.cleaned_data["seen_state"] != self.order.state)
 
 
 class ShipForm(OrderForm):
@@ -46,7 +61,7 @@ class NoteForm(OrderForm):
     )
 
 
-class RefundAllForm(ReasonForm):
+class RefundAllForm(SeenForm):
     restock = forms.BooleanField(
         label="Put the units back on the shelf",
         required=False,
@@ -77,7 +92,10 @@ class RefundPartForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         order = self.order
+        kept = self._sent_before()
         self.items = refund_sums.unrefunded(order)
+        for line in kept.lines.select_related("line_item") if kept else ():
+            self.items[line.line_item] = self.items.get(line.line_item, 0) + line.quantity
         fields: dict[str, forms.Field] = {
             f"units-{item.pk}": forms.IntegerField(
                 label=item.name,
@@ -89,13 +107,21 @@ class RefundPartForm(ReasonForm):
             )
             for item, units in self.items.items()
         }
-        if delivery := refund_sums.delivery_left(order):
+        if delivery := refund_sums.delivery_left(order) + (kept.shipping if kept else 0):
             fields["delivery"] = forms.BooleanField(
                 label=f"Delivery, {money(delivery, order.currency)}", required=False
             )
         self.fields = {**fields, **self.fields}
         self.order_fields([*fields, "amount", "restock", "reason"])
         self.fields["attempt"].initial = uuid4
+
+    def _sent_before(self) -> Refund | None:
+        """The refund that this same form has started: it offers once more what that one took."""
+        try:
+            attempt = UUID(self.data.get("attempt", ""))
+        except ValueError:
+            return None
+        return self.order.refunds.filter(pk=attempt, state__in=Refund.GIVING).first()
 
     @property
     def units(self) -> dict[int, int]:

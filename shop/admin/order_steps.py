@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shop import orders, refunds, returns
+from shop import orders, refund_sums, refunds, returns
 from shop.admin.order_forms import (
     NoteForm,
     OrderForm,
-    ReasonForm,
     ReceiveReturnForm,
     RefundAllForm,
     RefundPartForm,
     RefuseReturnForm,
+    SeenForm,
     ShipForm,
 )
 from shop.models import Order, Return
@@ -32,6 +32,8 @@ class Step:
     form: type[OrderForm]
     is_open: Callable[[Order], bool]
     run: Callable[[OrderForm, str], str]
+    #: What else staff are told when it is done.
+    told: Callable[[Order], str] = lambda order: ""
 
 
 def _in(*states: Order.State) -> Callable[[Order], bool]:
@@ -51,11 +53,15 @@ def _ship(form: OrderForm, actor: str) -> str:
 
 
 def _cancel(form: OrderForm, actor: str) -> str:
+    if not isinstance(form, SeenForm) or form.is_stale:
+        return STALE
     reason = form.cleaned_data["reason"]
     return "" if orders.cancel(order=form.order, actor=actor, reason=reason) else STALE
 
 
 def _refund_all(form: OrderForm, actor: str) -> str:
+    if not isinstance(form, SeenForm) or form.is_stale:
+        return STALE
     return _told(
         refunds.refund_in_full(
             order=form.order,
@@ -110,6 +116,13 @@ def _told(outcome: refunds.Started | refunds.NotRefunded) -> str:
     return outcome.reason if isinstance(outcome, refunds.NotRefunded) else ""
 
 
+def _given_back(order: Order) -> str:
+    parcel = order.returns.filter(state=Return.State.RECEIVED).latest("settled_at")
+    if parcel.refund is None:
+        return "Nothing goes back: it was given back before"
+    return f"{refund_sums.shown(parcel.refund)} goes back to the shopper"
+
+
 PENDING, PAID, FULFILLED = Order.State.PENDING, Order.State.PAID, Order.State.FULFILLED
 
 STEPS = {
@@ -133,7 +146,7 @@ STEPS = {
     ),
     "receive-return": Step(
         label="Receive the return",
-        explanation="What its units cost goes back to the shopper.",
+        explanation="What its units cost goes back to the shopper, if it was not given back before.",
         done="Received the return",
         permission=REFUND,
         form=ReceiveReturnForm,
@@ -143,6 +156,7 @@ STEPS = {
                 parcel=parcel, actor=actor, restock=form.cleaned_data["restock"]
             )
         ),
+        told=_given_back,
     ),
     "refuse-return": Step(
         label="Refuse the return",
@@ -180,7 +194,7 @@ STEPS = {
         explanation="Its units go back on the shelf, and what was paid goes back to the shopper.",
         done="Cancelled",
         permission=REFUND,
-        form=ReasonForm,
+        form=SeenForm,
         is_open=_in(PENDING, PAID),
         run=_cancel,
     ),

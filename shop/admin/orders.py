@@ -1,5 +1,6 @@
 """Orders: looked up here, and changed by steps on their page, or by actions on many. Each says who did it, and why."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
@@ -151,8 +152,9 @@ class OrderAdmin(ExportMixin, admin.ModelAdmin):
             refusal = step.run(form, cast("User", request.user).email)
             if not refusal:
                 why = form.cleaned_data.get("reason") or form.cleaned_data.get("answer") or ""
-                self.log_change(request, order, f"{step.done}. {why}".strip())
-                self.message_user(request, f"{step.done}: {order.reference}.", messages.SUCCESS)
+                told = " ".join(f"{said}." for said in (step.done, step.told(order)) if said)
+                self.log_change(request, order, f"{told} {why}".strip())
+                self.message_user(request, f"{order.reference}: {told}", messages.SUCCESS)
                 return back
             form.add_error(None, refusal)
         elif not step.is_open(order):
@@ -241,7 +243,10 @@ class OrderAdmin(ExportMixin, admin.ModelAdmin):
         act: Act,
         reason: type[ReasonForm] | None = None,
     ) -> HttpResponse | None:
-        """Ask first; then act on each order, and say how many changed and which did not."""
+        """Ask first; then act on each order, and say how many changed and which did not.
+
+        Only in the state in which it was seen: the answer names each order with that.
+        """
         is_answer = "confirmed" in request.POST
         form = reason(request.POST if is_answer else None) if reason else None
         if not is_answer or (form is not None and not form.is_valid()):
@@ -259,11 +264,22 @@ class OrderAdmin(ExportMixin, admin.ModelAdmin):
             return TemplateResponse(request, "admin/shop/order/confirm_action.html", context)
         actor = cast("User", request.user).email
         why = form.cleaned_data["reason"] if form else ""
-        refused = [order.reference for order in queryset if not act(order, actor, why)]
-        changed = queryset.count() - len(refused)
-        if changed:
+        seen = set(request.POST.getlist("seen"))
+        answers = defaultdict(list)
+        for order in queryset:
+            if f"{order.pk} {order.state}" not in seen:
+                answers["stale"].append(order.reference)
+            elif act(order, actor, why):
+                answers["done"].append(order.reference)
+                self.log_change(request, order, f"{done.capitalize()}. {why}".strip())
+            else:
+                answers["refused"].append(order.reference)
+        if changed := len(answers["done"]):
             self.message_user(request, f"{done.capitalize()}: {changed}.", messages.SUCCESS)
-        if refused:
-            names = ", ".join(refused)
-            self.message_user(request, f"Could not be {done}: {names}.", messages.WARNING)
+        for answer, said in (
+            ("stale", "Not any more as you saw it, and left alone"),
+            ("refused", f"Could not be {done}"),
+        ):
+            if names := ", ".join(answers[answer]):
+                self.message_user(request, f"{said}: {names}.", messages.WARNING)
         return None

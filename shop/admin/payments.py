@@ -94,9 +94,11 @@ class PaymentIntentAdmin(ReadOnlyAdmin):
             try:
                 state = payments.settle(intent).get_state_display()
             except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
-                self.message_user(request, f"Payment {intent.pk}: {error}", messages.ERROR)
+                said, level = str(error), messages.ERROR
             else:
-                self.message_user(request, f"Payment {intent.pk}: {state}", messages.SUCCESS)
+                said, level = str(state), messages.SUCCESS
+            self.log_change(request, intent, f"Tried again: {said}")
+            self.message_user(request, f"Payment {intent.pk}: {said}", level)
 
 
 @admin.register(PaymentEvent)
@@ -128,6 +130,8 @@ class PaymentEventAdmin(ReadOnlyAdmin):
             try:
                 outcome = payment_events.retry(event=event)
             except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
-                self.message_user(request, f"Event {event.event_id}: {error}", messages.ERROR)
+                said, level = str(error), messages.ERROR
             else:
-                self.message_user(request, f"Event {event.event_id}: {outcome}", messages.SUCCESS)
+                said, level = str(outcome), messages.SUCCESS
+            self.log_change(request, event, f"Processed again: {said}")
+            self.message_user(request, f"Event {event.event_id}: {said}", level)

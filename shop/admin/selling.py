@@ -122,5 +122,8 @@ class DiscountCodeAdmin(admin.ModelAdmin):
 
     @admin.action(description="Switch off", permissions=["change"])
     def switch_off(self, request: HttpRequest, codes: QuerySet[DiscountCode]) -> None:
+        switched = list(codes.filter(is_active=True))
         changed = codes.filter(is_active=True).update(is_active=False)
+        for code in switched:
+            self.log_change(request, code, "Switched off.")
         self.message_user(request, f"Switched off {changed}.")

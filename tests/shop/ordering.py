@@ -73,7 +73,11 @@ def paid_order(*variants: Variant, **more: Any) -> Order:
 
 def captured_order(*variants: Variant, **more: Any) -> Order:
     """A paid order by the shop's books alone, for tests in a transaction: no provider was asked."""
-    order = make_order(*variants, **more)
+    return captured(make_order(*variants, **more))
+
+
+def captured(order: Order) -> Order:
+    """Have a pending order paid, by the shop's books alone."""
     assert reservations.confirm(reservation_ids=orders.reservation_ids(order))
     order.payment_intents.create(
         gateway="demo",

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from inventory.models import Stock
-from shop import orders, refund_settling, returns
+from shop import orders, refund_settling, refunds, returns
 from shop.models import Order, Refund, Return, User
-from tests.shop.ordering import captured_order, make_order, paid_order, staff
+from tests.shop.ordering import captured, captured_order, make_order, paid_order, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -124,12 +124,32 @@ def test_a_part_is_refunded_with_its_unit_and_recorded_with_who_and_why() -> Non
 
 def test_a_form_that_is_sent_twice_is_one_refund() -> None:
     order, client = captured_order(units=5, quantity=3), staff(*ALL)
-    data = {item_of(order): "1", "reason": "a scratch", "attempt": str(uuid4())}
+    Order.objects.filter(pk=order.pk).update(total=305, shipping=5)
+    order.payment_intents.update(amount=305)
+    data = {item_of(order): "2", "delivery": "on", "reason": "?", "attempt": str(uuid4())}
     for _ in range(2):
         assert step(client, order, "refund-part", **data).status_code == 302
-    assert Refund.objects.count() == 1
-    step(client, order, "refund-part", **data | {"attempt": str(uuid4())})
+    assert Refund.objects.get().amount == Decimal("205.00")
+    another = {item_of(order): "1", "reason": "?", "attempt": str(uuid4())}
+    step(client, order, "refund-part", **another)
     assert Refund.objects.count() == 2  # control: another attempt is another refund
+
+
+@pytest.mark.parametrize(
+    "changes", [{"amount": "50.00"}, {"amount": ""}, {"units": "1"}, {"delivery": "on"}]
+)
+def test_a_form_that_is_sent_again_with_other_values_is_not_said_to_be_done(
+    changes: dict[str, str],
+) -> None:
+    order, client = captured_order(units=5, quantity=3), staff(*ALL)
+    Order.objects.filter(pk=order.pk).update(total=305, shipping=5)
+    order.payment_intents.update(amount=305)
+    data = {"amount": "1.00", "reason": "?", "attempt": str(uuid4())}
+    assert step(client, order, "refund-part", **data).status_code == 302
+    data |= {item_of(order) if name == "units" else name: value for name, value in changes.items()}
+    answer = step(client, order, "refund-part", **data)
+    assert "started a refund of €1.00. Begin anew" in answer.content.decode()
+    assert Refund.objects.get().amount == Decimal("1.00")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +181,8 @@ def test_more_units_than_there_are_is_refused() -> None:
 def test_a_full_refund_puts_units_back_or_writes_them_off() -> None:
     client = staff(*ALL)
     kept, lost = captured_order(units=3), captured_order(units=3)
-    step(client, kept, "refund", reason="test", restock="on")
-    step(client, lost, "refund", reason="it burnt")
+    step(client, kept, "refund", reason="test", restock="on", seen_state="paid")
+    step(client, lost, "refund", reason="it burnt", seen_state="paid")
     assert [state_of(order) for order in (kept, lost)] == ["refunded", "refunded"]
     left = {row.sku: row.on_hand for row in Stock.objects.all()}
     assert [left[order.line_items.get().sku] for order in (kept, lost)] == [3, 2]
@@ -173,9 +193,31 @@ def test_an_order_that_moved_on_meanwhile_is_not_changed() -> None:
     assert orders.fulfil(order=order, actor="")
     asked = client.get(url(order, "cancel"), follow=True)
     assert "not any more as you saw it" in asked.content.decode()
-    answer = step(client, order, "cancel", reason="too late")
+    answer = step(client, order, "cancel", reason="too late", seen_state="paid")
     assert "not any more as you saw it" in answer.content.decode()
     assert state_of(order) == "fulfilled"
+
+
+def test_who_cancels_what_was_unpaid_does_not_cancel_what_is_paid_now() -> None:
+    order, client = make_order(units=3), staff(*ALL)
+    asked = client.get(url(order, "cancel")).content.decode()
+    assert '<input type="hidden" name="seen_state" value="pending"' in asked
+    captured(order)
+    for seen in ("pending", ""):
+        answer = step(client, order, "cancel", reason="never paid", seen_state=seen)
+        assert "not any more as you saw it" in answer.content.decode()
+    assert state_of(order) == "paid"
+    step(client, order, "cancel", reason="all the same", seen_state="paid")
+    assert state_of(order) == "cancelled"  # control: it was seen
+
+
+def test_who_refunds_what_was_not_shipped_does_not_restock_what_is_on_its_way() -> None:
+    order, client = captured_order(units=3), staff(*ALL)
+    assert orders.fulfil(order=order, actor="")
+    data = {"reason": "test", "restock": "on", "seen_state": "paid"}
+    answer = step(client, order, "refund", **data)
+    assert "not any more as you saw it" in answer.content.decode()
+    assert (state_of(order), Stock.objects.get().on_hand) == ("fulfilled", 2)
 
 
 def test_notes_are_for_staff_unless_they_say_otherwise() -> None:
@@ -203,9 +245,13 @@ def test_a_return_is_decided_on_the_orders_page() -> None:
     assert "too bright" in client.get(url(order, "approve-return")).content.decode()
     assert step(client, order, "approve-return").status_code == 302
     assert "Agree to the return" not in page(client, order)
-    assert step(client, order, "receive-return", restock="on").status_code == 302
+    refunds.refund_part(order=order, units={}, extra=Decimal("110.00"), actor="", reason="sorry")
+    told = client.post(url(order, "receive-return"), {"restock": "on"}, follow=True)
+    said = "Received the return. €190.00 goes back to the shopper."
+    assert f"{order.reference}: {said}" in told.content.decode()
+    assert LogEntry.objects.latest("pk").get_change_message() == said
     assert Return.objects.get().state == "received"
-    assert Refund.objects.get().amount == Decimal("200.00")
+    assert Return.objects.get().refund.amount == Decimal("190.00")  # type: ignore[union-attr]
     again = step(client, order, "receive-return").content.decode()
     assert "not any more as you saw it" in again
 
@@ -267,6 +313,7 @@ def test_a_refused_refund_is_tried_again_and_has_its_credit_note_afterwards() ->
     data = {"action": "try_again", "_selected_action": str(refund.pk)}
     client.post("/admin/shop/refund/", data)
     another = Refund.objects.get(state="done")
+    assert "Tried again" in LogEntry.objects.get(object_id=refund.pk).change_message
     assert refund_settling.settle(another.pk).done_at is not None
     answer = client.get(f"/admin/shop/refund/{another.pk}/credit-note.pdf")
     assert answer.content.startswith(b"%PDF-")

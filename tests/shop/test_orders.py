@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
@@ -381,9 +382,14 @@ def no_second_factor(settings: Any) -> None:
     settings.STAFF_SECOND_FACTOR = False
 
 
+def said_in_history() -> list[str]:
+    return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
+
+
 def act(client: Client, order: Order, action: str, **more: str) -> Any:
-    data = {"action": action, "_selected_action": str(order.pk)} | more
-    return client.post("/admin/shop/order/", data)
+    seen = f"{order.pk} {order.state}"
+    data = {"action": action, "_selected_action": str(order.pk), "seen": seen} | more
+    return client.post("/admin/shop/order/", data, follow="confirmed" in more)
 
 
 def test_staff_ship_an_order_after_a_question_and_by_name() -> None:
@@ -392,10 +398,12 @@ def test_staff_ship_an_order_after_a_question_and_by_name() -> None:
     asked = act(client, order, "fulfil")
     assert "Mark these orders as shipped?" in asked.content.decode()
     assert books(order)["order"] == "paid"
-    assert act(client, order, "fulfil", confirmed="yes").status_code == 302
+    assert f'name="seen" value="{order.pk} paid"' in asked.content.decode()
+    act(client, order, "fulfil", confirmed="yes")
     assert books(order)["order"] == "fulfilled"
     name = User.objects.get(is_staff=True).email
     assert timeline(order)[-1] == ("fulfilled", name)
+    assert (LogEntry.objects.get().user.email, said_in_history()) == (name, ["Shipped."])
 
 
 @pytest.mark.parametrize(("action", "state"), [("refund", "refunded"), ("cancel", "cancelled")])
@@ -412,18 +420,26 @@ def test_giving_money_back_needs_its_permission_and_a_reason(action: str, state:
     last = order.events.last()
     assert last is not None
     assert "it broke" in last.message
+    assert said_in_history() == [f"{state.capitalize()}. it broke"]
     assert last.actor.endswith("@example.com")
 
 
 def test_the_admin_names_orders_that_it_could_not_change() -> None:
     order = make_order()
     client = staff("view_order", "change_order")
-    answer = client.post(
-        "/admin/shop/order/",
-        {"action": "fulfil", "_selected_action": str(order.pk), "confirmed": "yes"},
-        follow=True,
-    )
+    answer = act(client, order, "fulfil", confirmed="yes")
     assert f"Could not be shipped: {order.reference}." in answer.content.decode()
+    assert said_in_history() == []
+
+
+def test_the_admin_leaves_alone_orders_that_were_seen_in_another_state() -> None:
+    order = make_order()
+    payments.start(order=order, method=demo())  # after it was seen unpaid
+    merchant = staff("view_order", "refund_order")
+    answer = act(merchant, order, "cancel", confirmed="yes", reason="never paid")
+    said = f"Not any more as you saw it, and left alone: {order.reference}."
+    assert said in answer.content.decode()
+    assert (books(order)["order"], said_in_history()) == ("paid", [])
 
 
 def test_an_order_in_the_admin_is_read_and_not_typed_over() -> None:
@@ -450,3 +466,4 @@ def test_payments_and_events_are_read_in_the_admin_and_tried_again() -> None:
         follow=True,
     )
     assert f"Payment {intent.pk}: Created" in answer.content.decode()
+    assert said_in_history() == ["Tried again: Created"]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db.models import F
 from django.test import Client
@@ -292,4 +293,6 @@ def test_events_are_found_by_their_state_and_tried_again_by_who_may() -> None:
     assert PaymentEvent.objects.get(pk=events["failed"].pk).processed_at is None
     answer = client.post(url, again, follow=True).content.decode()
     assert "Event evt_failed: unknown payment" in answer
+    entry = LogEntry.objects.get()
+    assert entry.get_change_message() == "Processed again: unknown payment"
     assert PaymentEvent.objects.get(pk=events["failed"].pk).processed_at is not None

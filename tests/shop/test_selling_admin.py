@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
@@ -117,6 +118,8 @@ def test_a_code_with_orders_shows_them_is_switched_off_and_not_deleted(client: C
         {"action": "switch_off", "_selected_action": [code.pk]},
     )
     assert not DiscountCode.objects.get().is_active
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.get_change_message()) == (str(code.pk), "Switched off.")
 
 
 def test_taxes_are_listed_and_one_country_has_one_rate_of_a_class(client: Client) -> None:
