@@ -45,15 +45,19 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
         ),
         Check(
             name="refunded_orders_gave_back",
-            question="Has every refunded order given back its total, once?",
+            question="Has every refunded order a payment that gave back its total?",
             sql="""
                 SELECT format('order %s: refunded, total %s, given back %s', placed.reference,
-                    placed.total, coalesce(sum(refund.amount), 0)) AS breach
+                    placed.total, coalesce(sum(given.amount), 0)) AS breach
                 FROM shop_order placed
-                LEFT JOIN shop_refund refund ON refund.order_id = placed.id
-                    AND refund.state IN ('pending', 'done')
+                LEFT JOIN (
+                    -- By payment: one that came when the order had another goes back besides.
+                    SELECT order_id, sum(amount) AS amount FROM shop_refund
+                    WHERE state IN ('pending', 'done') GROUP BY order_id, intent_id
+                ) given ON given.order_id = placed.id
                 WHERE placed.state = 'refunded'
-                GROUP BY placed.id HAVING coalesce(sum(refund.amount), 0) <> placed.total
+                GROUP BY placed.id
+                HAVING count(*) FILTER (WHERE given.amount = placed.total) = 0
             """,
         ),
         Check(

@@ -178,10 +178,21 @@ def refund_returned(
     return None
 
 
-def give_back_rest(intent: PaymentIntent, *, order: Order, reason: str, actor: str = "") -> bool:
+def give_back_rest(
+    intent: PaymentIntent,
+    *,
+    order: Order,
+    reason: str,
+    actor: str = "",
+    is_for_goods: bool = False,
+) -> bool:
     """Write down that all that is left of a captured payment goes back; False when it was done before.
 
     The order's row is held. The order and its units are the caller's business: it is closed, or was never paid.
+
+    Args:
+        is_for_goods: whether this payment is what paid the order's units, and they are what it goes back for. One
+            that came when the order had another, or was given up, leaves them alone.
     """
     amount = refund_sums.left_of(intent)
     # Cancelling: somebody wanted to let go of it, and the provider says that it was captured.
@@ -192,7 +203,7 @@ def give_back_rest(intent: PaymentIntent, *, order: Order, reason: str, actor: s
     if not captured.update(state=to, updated_at=Now()):
         return False
     if amount:
-        goods, delivery = _all_that_is_left(order, amount) if order.paid_at else ({}, Decimal(0))
+        goods, delivery = _all_that_is_left(order, amount) if is_for_goods else ({}, Decimal(0))
         refund = _create(
             order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason
         )
@@ -363,7 +374,8 @@ def _close_when_empty(order: Order, intent: PaymentIntent) -> bool:
     """Paid or shipped to refunded, when all that was captured is back or on its way."""
     if refund_sums.left_of(intent) > 0:
         return False
-    PaymentIntent.objects.filter(pk=intent.pk, state=Intent.CAPTURED).update(
-        state=Intent.REFUNDING, updated_at=Now()
-    )
+    captured = PaymentIntent.objects.filter(pk=intent.pk, state=Intent.CAPTURED)
+    # Otherwise it is closed already, or another payment is what paid it.
+    if not captured.update(state=Intent.REFUNDING, updated_at=Now()):
+        return False
     return change(order=order, states=list(REFUNDABLE), to=State.REFUNDED, closed_at=Now())

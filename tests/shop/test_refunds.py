@@ -253,6 +253,44 @@ def test_control_units_that_were_not_given_back_meanwhile_are() -> None:
     assert started(refunds.repeat(refund=refund, actor=STAFF)).amount == Decimal("100.00")
 
 
+# A payment that came when the order had another
+
+
+def superfluous(order: Order) -> Refund:
+    """It was given up, and the provider says that it was captured all the same."""
+    intent = order.payment_intents.create(
+        gateway="demo", amount=order.total, currency=order.currency, state="cancelling"
+    )
+    assert refunds.give_back_rest(intent, order=order, reason="it was not wanted any more")
+    return Refund.objects.get(intent=intent)
+
+
+def test_a_superfluous_payment_goes_back_and_leaves_the_orders_units_alone() -> None:
+    order = captured_order(units=5, quantity=3)
+    refund = superfluous(order)
+    assert (refund.amount, refund.lines.count()) == (Decimal("300.00"), 0)
+    assert started(part(order, 1)).amount == Decimal("100.00")
+    rest = started(refunds.refund_in_full(order=order, actor=STAFF, reason="it broke"))
+    assert rest.lines.get().quantity == 2
+    assert state_of(order) == "refunded"
+
+
+def test_cancelling_after_a_superfluous_payment_gives_back_the_orders_own() -> None:
+    order = captured_order(units=5, quantity=3)
+    superfluous(order)
+    assert orders.cancel(order=order, actor=STAFF, reason="sold out after all")
+    assert Refund.objects.filter(lines__quantity=3).get().intent.state == "refunding"
+    assert (state_of(order), shelf()) == ("cancelled", (5, 0))
+
+
+def test_a_superfluous_payment_whose_refund_is_tried_again_does_not_close_the_order() -> None:
+    order = captured_order(units=5, quantity=3)
+    refund = superfluous(order)
+    Refund.objects.update(state="refused")
+    started(refunds.repeat(refund=refund, actor=STAFF))
+    assert (state_of(order), shelf()) == ("paid", (5, 3))
+
+
 # The provider
 
 
