@@ -1,6 +1,5 @@
 """What stands on an order's papers: invoice, credit note and packing slip. `document_pdf` draws them."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from shop import invoices
+from shop import credit_notes, invoices
 from shop.models import Order, Refund
 from shop.templatetags.shop import money
 
@@ -39,7 +38,7 @@ def invoice_of(order: Order) -> Document | None:
     invoice = invoices.of(order)
     if invoice is None:
         return None
-    taxes = _taxes(order)
+    taxes = _named(credit_notes.taxes_of(order), order)
     return Document(
         title=_("Invoice %(number)s") % {"number": invoice.number},
         issued_at=invoice.issued_at,
@@ -63,9 +62,7 @@ def invoice_of(order: Order) -> Document | None:
         ],
         sums=[*_sums(order), *([] if order.tax_is_included else taxes)],
         total=(_("Total"), money(order.total, order.currency)),
-        included=[(_("Includes %(tax)s") % {"tax": label}, tax) for label, tax in taxes]
-        if order.tax_is_included
-        else [],
+        included=_included(taxes) if order.tax_is_included else [],
         notes=[_("Paid. Thank you for your order.")],
     )
 
@@ -92,7 +89,8 @@ def credit_note_of(refund: Refund) -> Document | None:
     if besides:
         rows.append(["", refund.reason, "", money(besides, refund.currency)])
     return Document(
-        title=_("Credit note %(number)s") % {"number": f"{invoice.number}-{_count(refund)}"},
+        title=_("Credit note %(number)s")
+        % {"number": f"{invoice.number}-{credit_notes.number_of(refund)}"},
         issued_at=refund.done_at,
         seller=invoice.seller.splitlines(),
         recipient=_address(order),
@@ -104,6 +102,8 @@ def credit_note_of(refund: Refund) -> Document | None:
         columns=[_("SKU"), _("What"), _("Units"), _("Amount")],
         rows=rows,
         total=(_("Given back"), money(refund.amount, refund.currency)),
+        # Also where it came on top: what units and delivery cost is with their tax.
+        included=_included(_named(credit_notes.taxes_in(refund), order)),
         notes=[refund.reason] if refund.reason else [],
     )
 
@@ -138,29 +138,21 @@ def _sums(order: Order) -> list[tuple[str, str]]:
     return [*sums, (_("Delivery"), money(order.shipping, order.currency))]
 
 
-def _taxes(order: Order) -> list[tuple[str, str]]:
-    """The tax of the lines by its rate, the highest first, and that of delivery."""
-    taxes: defaultdict[Decimal, Decimal] = defaultdict(Decimal)
-    for item in order.line_items.all():
-        if item.tax:
-            taxes[item.tax_percent] += item.tax
+def _named(taxes: credit_notes.Taxes, order: Order) -> list[tuple[str, str]]:
+    """Taxes as they are written: the highest rate first, and that on delivery last."""
     name = order.tax_name or _("tax")
-    shown = [
-        (f"{percent.normalize():f} % {name}", money(taxes[percent], order.currency))
-        for percent in sorted(taxes, reverse=True)
+    rates = sorted((rate for rate in taxes if rate is not None), reverse=True)
+    named = [
+        (f"{rate.normalize():f} % {name}", money(taxes[rate], order.currency)) for rate in rates
     ]
-    for_delivery = order.tax - sum(taxes.values(), Decimal(0))
-    if for_delivery:
+    if None in taxes:
         label = _("%(name)s on delivery") % {"name": name}
-        shown.append((label, money(for_delivery, order.currency)))
-    return shown
+        named.append((label, money(taxes[None], order.currency)))
+    return named
 
 
-def _count(refund: Refund) -> int:
-    """The how manieth of its order's refunds this one is; later ones do not change that."""
-    return Refund.objects.filter(
-        order_id=refund.order_id, state=Refund.State.DONE, done_at__lte=refund.done_at
-    ).count()
+def _included(taxes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(_("Includes %(tax)s") % {"tax": label}, tax) for label, tax in taxes]
 
 
 def _address(order: Order) -> list[str]:

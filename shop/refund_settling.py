@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from inventory import alerts
-from shop import gateways, refund_sums
+from shop import credit_notes, gateways, refund_sums
 from shop.gateways import GatewayRefused, GatewayUnavailable
 from shop.models import PaymentIntent, Refund
 from shop.order_states import State, hold_still, record
@@ -78,6 +78,7 @@ def _record_done(refund: Refund) -> None:
         pending = Refund.objects.filter(pk=refund.pk, state=Refund.State.PENDING)
         if not pending.update(state=Refund.State.DONE, done_at=Now(), updated_at=Now(), error=""):
             return
+        credit_notes.number_all(order)
         if refund_sums.is_all_back(refund.intent):
             PaymentIntent.objects.filter(pk=refund.intent_id, state=Intent.REFUNDING).update(
                 state=Intent.REFUNDED, updated_at=Now()

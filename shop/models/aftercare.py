@@ -57,6 +57,9 @@ class Refund(models.Model):
     )
     error = models.CharField(max_length=200, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
+    credit_number = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of its credit note, after the number of the invoice."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -67,6 +70,9 @@ class Refund(models.Model):
             models.CheckConstraint(
                 condition=Q(shipping__gte=0) & Q(shipping__lte=F("amount")),
                 name="refund_shipping_within_amount",
+            ),
+            models.UniqueConstraint(
+                fields=["order", "credit_number"], name="refund_credit_number_once_per_order"
             ),
         ]
         indexes = [

@@ -1,15 +1,26 @@
 """Invoices, credit notes and packing slips: what they say, and that they are drawn in our shoppers' letters."""
 
 import logging
+from collections import defaultdict
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from fpdf import FPDF
 from pytest_django import Settings
 
-from shop import document_pdf, documents, invoices, orders, refunds
+from shop import (
+    credit_notes,
+    document_pdf,
+    documents,
+    invoices,
+    orders,
+    refund_settling,
+    refunds,
+)
 from shop.documents import Document
 from shop.models import Invoice, LineItem, Order, Refund
 from tests.factories import make_variant
@@ -162,6 +173,75 @@ def test_a_credit_note_says_what_was_given_back_and_for_what() -> None:
         ["", "a scratch", "", "€5.00"],
     ]
     assert note.total == ("Given back", "€104.90")
+    # Half of 30.34, all of delivery's, and of each 5 parts in 384.90 for the scratch.
+    assert list(note.included) == [
+        ("Includes 19 % VAT", "€15.56"),
+        ("Includes 5.5 % VAT", "€0.13"),
+        ("Includes VAT on delivery", "€0.79"),
+    ]
+
+
+def done(order: Order, number: int = 0, **more: Any) -> Refund:
+    """A refund of one unit of a line, that was just given back."""
+    item = order.line_items.order_by("sku")[number]
+    outcome = refunds.refund_part(
+        order=order, units={item.pk: 1}, actor=STAFF, reason="a scratch", **more
+    )
+    assert isinstance(outcome, refunds.Started)
+    refund_settling._record_done(outcome.refund)
+    outcome.refund.refresh_from_db()
+    return outcome.refund
+
+
+def title_of(refund: Refund) -> str:
+    note = documents.credit_note_of(refund)
+    assert note is not None
+    return note.title
+
+
+def test_a_credit_note_keeps_its_number() -> None:
+    order = taxed_order()
+    first, second = done(order), done(order)
+    assert [title_of(first), title_of(second)] == ["Credit note 1-1", "Credit note 1-2"]
+    # A clock that was put back, or another server's.
+    Refund.objects.filter(pk=second.pk).update(done_at=F("created_at") - timedelta(days=1))
+    second.refresh_from_db()
+    assert [title_of(first), title_of(second)] == ["Credit note 1-1", "Credit note 1-2"]
+
+
+def test_notes_from_before_numbers_were_kept_get_theirs_in_their_order() -> None:
+    order = taxed_order()
+    first, second, third = done(order), done(order), done(order, 1)
+    Refund.objects.filter(pk__in=[first.pk, second.pk]).update(credit_number=None)
+    Refund.objects.filter(pk=third.pk).update(credit_number=1)
+    for refund in (first, second, third):
+        refund.refresh_from_db()
+    titles = [title_of(refund) for refund in (second, first, third)]
+    assert titles == ["Credit note 1-3", "Credit note 1-2", "Credit note 1-1"]
+
+
+@pytest.mark.parametrize("is_included", [True, False])
+def test_the_notes_of_an_order_that_is_given_back_have_the_tax_of_its_invoice(
+    is_included: bool,
+) -> None:
+    order = taxed_order()
+    if not is_included:
+        order.tax_is_included, order.total = False, order.total + order.tax
+        order.save()
+        order.payment_intents.update(amount=order.total)
+    notes = [done(order), done(order, delivery=True), done(order, 1), done(order, 1)]
+    order.refresh_from_db()
+    assert order.state == "refunded"
+    taxes: defaultdict[Decimal | None, Decimal] = defaultdict(Decimal)
+    for note in notes:
+        for rate, tax in credit_notes.taxes_in(note).items():
+            taxes[rate] += tax
+    assert taxes == credit_notes.taxes_of(order)
+    assert taxes == {
+        Decimal("19.00"): Decimal("30.34"),
+        Decimal("5.50"): Decimal("9.91"),
+        None: Decimal("0.78"),
+    }
 
 
 def test_a_packing_slip_has_what_is_in_the_parcel_and_no_prices() -> None:

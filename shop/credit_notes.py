@@ -1,0 +1,85 @@
+"""Credit notes: their numbers, and the tax in what was given back. `documents` writes them.
+
+An order's notes are numbered one after another, in the order in which the money was back, and a number never
+changes.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Max
+
+from shop import refund_sums
+from shop.models import LineItem, Order, Refund, RefundLine
+from shop.money import rounded
+from shop.order_states import hold_still
+
+#: Tax by its rate in percent; that on delivery, which has none of its own, by None.
+Taxes = dict[Decimal | None, Decimal]
+
+
+def number_all(order: Order) -> None:
+    """Number those refunds of an order that are done and have no number yet; the order's row is held."""
+    last = order.refunds.aggregate(last=Max("credit_number"))["last"] or 0
+    new = order.refunds.filter(state=Refund.State.DONE, credit_number=None).order_by("done_at")
+    for number, pk in enumerate(list(new.values_list("pk", flat=True)), start=last + 1):
+        Refund.objects.filter(pk=pk).update(credit_number=number)
+
+
+def number_of(refund: Refund) -> int:
+    """The number of a done refund's note; given now to one that was done before notes kept theirs."""
+    if refund.credit_number is None:
+        with transaction.atomic():
+            number_all(hold_still(refund.order_id))
+        refund.refresh_from_db(fields=["credit_number"])
+    if refund.credit_number is None:
+        raise ValueError(f"Refund {refund.pk} is {refund.state}, and has no credit note.")
+    return refund.credit_number
+
+
+def taxes_of(order: Order) -> Taxes:
+    """An order's tax, rate by rate."""
+    taxes: defaultdict[Decimal | None, Decimal] = defaultdict(Decimal)
+    for item in order.line_items.all():
+        taxes[item.tax_percent] += item.tax
+    taxes[None] = order.tax - sum(taxes.values(), Decimal(0))
+    return {rate: tax for rate, tax in taxes.items() if tax}
+
+
+def taxes_in(refund: Refund) -> Taxes:
+    """The tax in what a refund gave back, rate by rate.
+
+    That of all notes up to this one, less that of those before, each rounded: so the notes of an order that is
+    given back altogether have the tax of its invoice, to the cent.
+    """
+    number, order = number_of(refund), refund.order
+    before, now = (_taxes_up_to(last, order=order) for last in (number - 1, number))
+    taxes = {
+        rate: rounded(tax, order.currency) - rounded(before.get(rate, Decimal(0)), order.currency)
+        for rate, tax in now.items()
+    }
+    return {rate: tax for rate, tax in taxes.items() if tax}
+
+
+def _taxes_up_to(number: int, *, order: Order) -> Taxes:
+    """What is for units and for delivery has their share of its tax; what is besides, of the whole order's."""
+    refunds = order.refunds.filter(credit_number__lte=number)
+    besides = sum((refund.amount for refund in refunds), Decimal(0))
+    taxes: defaultdict[Decimal | None, Decimal] = defaultdict(Decimal)
+    for line in RefundLine.objects.filter(refund__in=refunds).select_related("line_item"):
+        besides -= line.amount
+        taxes[line.line_item.tax_percent] += _share(line.line_item, line.amount, order=order)
+    whole = taxes_of(order)
+    for_delivery = sum((refund.shipping for refund in refunds), Decimal(0))
+    besides -= for_delivery
+    if for_delivery:
+        taxes[None] += whole.get(None, Decimal(0)) * for_delivery / refund_sums.delivery_of(order)
+    for rate, tax in whole.items():
+        taxes[rate] += tax * besides / order.total
+    return dict(taxes)
+
+
+def _share(item: LineItem, amount: Decimal, *, order: Order) -> Decimal:
+    paid = refund_sums.paid_for(item, order=order)
+    return item.tax * amount / paid if paid else Decimal(0)
