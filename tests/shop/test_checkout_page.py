@@ -17,8 +17,9 @@ from shop import carts, checkout, drafts
 from shop.checkout import OrderLine, Placed
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, Cart, CartLine, Order, User, Variant
+from shop.ratelimits import Limit, by_address
 from tests.factories import make_user, make_variant
-from tests.shop.ordering import ADDRESS, line
+from tests.shop.ordering import ADDRESS, captured_order, line, signed_in
 from tests.shop.selling import make_code, make_method, make_tax
 from tests.shop.test_checkout import FORM, filled, guest_with_cart, hidden
 
@@ -250,6 +251,37 @@ def test_codes_cannot_be_guessed_by_the_hundred() -> None:
     answer = client.post("/checkout/", TYPED | {"action": "update", "discount_code": "GUESS99"})
     assert answer.status_code == 429
     assert all(shown(client.get("/checkout/").content.decode()).values())
+
+
+@pytest.mark.usefixtures("tries_are_counted")
+def test_orders_cannot_be_tried_by_the_hundred() -> None:
+    _, client = shopper_with_cart(make_variant(units=3))
+    tries = [client.post("/checkout/", {"action": "order"}).status_code for _ in range(31)]
+    assert tries == [422] * 30 + [429]
+    assert client.get("/checkout/").status_code == 200
+
+
+@pytest.mark.usefixtures("tries_are_counted")
+def test_the_buttons_of_the_checkout_cannot_be_pressed_by_the_thousand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shop.views.checkout.UPDATE_LIMITS", (Limit("3/5m", by_address),))
+    client = guest_with_cart((make_variant(units=3), 1))
+    tries = [client.post("/checkout/", {"action": "update"}).status_code for _ in range(4)]
+    assert tries == [303] * 3 + [429]
+
+
+@pytest.mark.usefixtures("tries_are_counted")
+def test_cards_cannot_be_tried_by_the_hundred() -> None:
+    order = captured_order()
+    assert order.user is not None
+    client = signed_in(order.user)
+    tries = [
+        client.post(f"{order.get_absolute_url()}pay/", {"method": "demo", "card": "approve"})
+        for _ in range(21)
+    ]
+    assert [answer.status_code for answer in tries] == [303] * 20 + [429]
+    assert client.get(order.get_absolute_url()).status_code == 200
 
 
 @pytest.mark.usefixtures("tries_are_counted")

@@ -188,6 +188,28 @@ def test_mails_that_are_refused_do_not_keep_the_others_waiting(
     assert "no such mailbox" in bad[0].error
 
 
+def test_who_fails_when_the_claim_is_over_leaves_the_next_senders_claim_alone(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow sender is given up, another one claims the mail, and then the first one fails."""
+    written = write(order)
+    seen: list[OutgoingMail] = []
+
+    def fail_late(self: EmailMessage) -> int:
+        let_time_pass(seconds=mails.CLAIM_SECONDS + 1)
+        next_one = mails._claim(written.pk)
+        assert next_one is not None
+        seen.append(next_one)
+        raise OSError("away")
+
+    monkeypatch.setattr(EmailMessage, "send", fail_late)
+    with pytest.raises(OSError, match="away"):
+        mails.send(written.pk)
+    written.refresh_from_db()
+    assert (written.tries, written.error) == (2, "")
+    assert written.due_at == seen[0].due_at
+
+
 def test_a_mail_that_cannot_be_written_says_so_and_crashes(order: Order) -> None:
     written = mails.write(key="test:1", template="no_such_mail", to=order.email)
     with pytest.raises(Exception, match="no_such_mail"):

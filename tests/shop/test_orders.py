@@ -297,6 +297,20 @@ def test_the_link_of_a_guests_mail_opens_the_order_in_any_browser() -> None:
     assert Client().get(forged).status_code == 404
 
 
+def test_the_link_of_one_guests_mail_opens_no_other_guests_order() -> None:
+    mine, theirs = make_order(), make_order()
+    Order.objects.update(user=None)
+    mine.refresh_from_db()
+    theirs.refresh_from_db()
+    _, access = emails.order_url(mine).split("?access=")
+    assert emails.opens(order=mine, access=access)
+    assert not emails.opens(order=theirs, access=access)
+    client = Client()
+    answer = client.get(theirs.get_absolute_url(), {"access": access})
+    assert answer.status_code == 404
+    assert client.get(theirs.get_absolute_url()).status_code == 404
+
+
 # The API
 
 

@@ -15,7 +15,16 @@ from pytest_django import Settings
 from inventory import audit, reservations, stock
 from inventory.models import Reservation
 from shop import gateways, orders, payment_pauses, payments, refund_settling, refunds
-from shop.gateways import Authorised, BadMethod, Declined, GatewayRefused, Pending, View, demo
+from shop.gateways import (
+    Authorised,
+    BadMethod,
+    Declined,
+    GatewayRefused,
+    GatewayUnavailable,
+    Pending,
+    View,
+    demo,
+)
 from shop.models import DemoAuthorisation, Order, PaymentIntent
 from shop.payments import NotPayable, Started
 from tests.factories import make_variant
@@ -239,6 +248,33 @@ def test_an_authorisation_after_the_last_unit_went_is_given_back_and_told(
     assert kinds(order)[-1] == "payment_returned"
     assert ("expired" in kinds(order)) is swept
     assert books(other)["units"] == ["held"]
+
+
+def test_a_late_payment_that_goes_back_stays_on_its_way_back_when_a_unit_comes_free(
+    fake: FakeGateway,
+) -> None:
+    """Its shopper was told so; the bank's news of the authorisation may come once more."""
+    lamp = make_variant(units=1)
+    order = make_order(lamp)
+    intent = authorised_too_late(order, fake)
+    end_the_hold(order)
+    other = make_order(lamp)
+    fake.says["cancel"] = AWAY
+    payments.record_authorised(intent.pk, reference="fake-late")
+    with pytest.raises(GatewayUnavailable):
+        payments.drive(intent.pk)
+    assert orders.cancel(order=other, actor="", reason="test")
+    payments.record_authorised(intent.pk, reference="fake-late")
+    assert books(order)["payments"] == ["cancelling"]
+    fake.says.clear()
+    payments.drive(intent.pk)
+    assert books(order) | {"bank": []} == {
+        "order": "expired",
+        "payments": ["cancelled"],
+        "units": ["expired"],
+        "bank": [],
+    }
+    assert kinds(order).count("payment_returned") == 1
 
 
 def test_the_hold_ends_and_the_payment_with_it() -> None:
