@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_noop
 
-from shop import gateways, payment_pauses, payments
+from shop import gateways, payment_pauses, payments, refund_settling
 from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable, UnknownGateway
 from shop.models import PaymentEvent, PaymentIntent
 
@@ -56,7 +56,11 @@ def receive(*, gateway: str, body: bytes, headers: Mapping[str, str]) -> Receive
             defaults={
                 "kind": parsed.kind,
                 "reference": parsed.reference,
-                "payload": {"intent": str(parsed.intent_id or ""), "event": parsed.payload},
+                "payload": {
+                    "intent": str(parsed.intent_id or ""),
+                    "refund": str(parsed.refund_id or ""),
+                    "event": parsed.payload,
+                },
             },
         )
         if is_new:
@@ -167,6 +171,10 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
                 # It overtook the event before it, or the answer to the call: the provider knows.
                 intent.reference = intent.reference or event.reference
                 payments.look_up(intent)
+        case EventKind.REFUND_FAILED:
+            refund = intent.refunds.filter(pk=event.payload["refund"] or None).first()
+            has_failed = refund is not None and refund_settling.record_failed(refund)
+            return "the refund failed" if has_failed else "nothing to do"
         case _:
             return "ignored"
     after = payments.drive(intent.pk).state

@@ -6,6 +6,7 @@ staff and waits for them.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 from uuid import UUID
@@ -72,6 +73,15 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
     return ended
 
 
+def record_failed(refund: Refund) -> bool:
+    """The provider tells that a refund failed, mostly after it had said that it was made; False when known."""
+    return _record_refused(
+        refund,
+        "It failed at the bank, and the money came back to us.",
+        states=[Refund.State.PENDING, Refund.State.DONE],
+    )
+
+
 def _record_done(refund: Refund) -> None:
     with transaction.atomic():
         order = hold_still(refund.order_id)
@@ -102,12 +112,19 @@ def _record_done(refund: Refund) -> None:
         )
 
 
-def _record_refused(refund: Refund, why: str) -> None:
+def _record_refused(
+    refund: Refund, why: str, *, states: Sequence[Refund.State] = (Refund.State.PENDING,)
+) -> bool:
     with transaction.atomic():
         order = hold_still(refund.order_id)
-        pending = Refund.objects.filter(pk=refund.pk, state=Refund.State.PENDING)
-        if not pending.update(state=Refund.State.REFUSED, updated_at=Now(), error=why[:200]):
-            return
+        known = Refund.objects.filter(pk=refund.pk, state__in=states)
+        if not known.update(
+            state=Refund.State.REFUSED, updated_at=Now(), done_at=None, error=why[:200]
+        ):
+            return False
+        PaymentIntent.objects.filter(pk=refund.intent_id, state=Intent.REFUNDED).update(
+            state=Intent.REFUNDING, updated_at=Now()
+        )
         record(
             order=order,
             kind="refund_refused",
@@ -118,6 +135,7 @@ def _record_refused(refund: Refund, why: str) -> None:
         subject=f"a refund of order {order.reference} was refused",
         body=f"{shown(refund)}: {why}\n\nLook in the admin, at the order's refunds.",
     )
+    return True
 
 
 def _wait(refund: Refund, error: str) -> None:

@@ -87,18 +87,23 @@ class EventKind(StrEnum):
     CAPTURED = "captured"
     CANCELLED = "cancelled"
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedEvent:
-    """An event whose signature was right. `intent_id` is ours, when the provider carried it along."""
+    """An event whose signature was right. `intent_id` is ours, when the provider carried it along.
+
+    `refund_id` is the key of the refund that it is about, if it is about one.
+    """
 
     event_id: str
     kind: EventKind
     reference: str
     intent_id: UUID | None
     payload: Mapping[str, Any] = field(default_factory=dict)
+    refund_id: UUID | None = None
 
 
 class GatewayUnavailable(Exception):

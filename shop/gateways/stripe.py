@@ -78,6 +78,10 @@ KINDS = {
     "payment_intent.canceled": EventKind.CANCELLED,
     "charge.refunded": EventKind.REFUNDED,
 }
+#: What is told of a refund; only that it failed is news.
+REFUND_EVENTS = ("refund.failed", "refund.updated", "charge.refund.updated")
+#: A refund in one of these gives nothing back, now or ever.
+NOT_REFUNDED = ("failed", "canceled")
 
 
 class StripeGateway:
@@ -165,14 +169,12 @@ class StripeGateway:
             refunds = _client().v1.refunds
             # Stripe forgets idempotency keys after a day; what it gave back carries ours for ever.
             made = refunds.list({"payment_intent": intent.reference, "limit": 100})
-            if any(
-                row.metadata is not None
-                and row.metadata.to_dict().get("key") == str(key)
-                and row.status not in ("failed", "canceled")
+            mine = (
+                row
                 for row in made.auto_paging_iter()
-            ):
-                return
-            refunds.create(
+                if row.metadata is not None and row.metadata.to_dict().get("key") == str(key)
+            )
+            refund = next(mine, None) or refunds.create(
                 {
                     "payment_intent": intent.reference,
                     "amount": minor_units(amount, intent.currency),
@@ -180,6 +182,9 @@ class StripeGateway:
                 },
                 {"idempotency_key": str(key)},
             )
+        if refund.status in NOT_REFUNDED:
+            # Not made anew under this key: news of the failure may still come, and would be taken for its.
+            raise GatewayRefused(f"Stripe says that this refund is {refund.status}.")
 
     def status(self, intent: PaymentIntent) -> Status:
         found = _look(intent)
@@ -290,16 +295,20 @@ def _action(found: Mapping[str, Any]) -> dict[str, Any]:
 def _read_event(event: Mapping[str, Any]) -> ParsedEvent:
     """Only what is needed is kept: their objects hold secrets, and shoppers' names."""
     about = event["data"]["object"]
-    reference = about.get("payment_intent") if about["object"] == "charge" else about.get("id")
+    is_intent = about["object"] not in ("charge", "refund")
+    reference = about.get("id") if is_intent else about.get("payment_intent")
     event_id, kind = event["id"], event["type"]
     texts = (event_id, kind, reference or "")
     if not all(isinstance(text, str) and len(text) <= 100 and text.isprintable() for text in texts):
         raise ValueError("its id, type and object are texts of at most 100 characters")
+    metadata = about.get("metadata") or {}
+    has_failed = kind in REFUND_EVENTS and about.get("status") in NOT_REFUNDED
     return ParsedEvent(
         event_id=event_id,
-        kind=KINDS.get(kind, EventKind.OTHER),
+        kind=EventKind.REFUND_FAILED if has_failed else KINDS.get(kind, EventKind.OTHER),
         reference=reference or "",
-        intent_id=_uuid((about.get("metadata") or {}).get("intent")),
+        intent_id=_uuid(metadata.get("intent")),
+        refund_id=_uuid(metadata.get("key")) if about["object"] == "refund" else None,
         payload={
             "id": event_id,
             "type": kind,

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from django.core.mail import EmailMessage
 from pytest_django import Settings
 
-from shop import gateways
+from shop import gateways, payment_events, refund_settling, refunds
 from shop.gateways import (
     ActionRequired,
     AlreadyCaptured,
@@ -32,7 +33,7 @@ from shop.gateways import (
 )
 from shop.gateways import stripe as ours
 from shop.models import PaymentIntent
-from tests.shop.ordering import make_order
+from tests.shop.ordering import captured_order, make_order
 from tests.shop.providers import prepared, stripe_provider
 from tests.shop.stripe_fixture import SETTINGS, WEBHOOK_SECRET, StripeServer
 
@@ -272,10 +273,34 @@ def test_a_refund_that_was_made_days_ago_is_not_made_again(settings: Settings) -
     with answering(settings, (200, books | {"data": [made]})) as asked:
         bank.refund(intent, Decimal(1), key=key)
     assert [method for method, *_ in asked] == ["GET"]
-    failed = made | {"status": "failed"}
-    with answering(settings, (200, books | {"data": [failed]}), (200, made)) as asked:
+    others = made | {"id": "re_0", "metadata": {"key": str(uuid4())}}
+    with answering(settings, (200, books | {"data": [others]}), (200, made)) as asked:
         bank.refund(intent, Decimal(1), key=key)
     assert [method for method, *_ in asked] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_refund_that_failed_is_not_given_back(
+    settings: Settings, status: str, known: bool
+) -> None:
+    intent, key = make_intent(), uuid4()
+    made = {"id": "re_1", "object": "refund", "status": status, "metadata": {"key": str(key)}}
+    books = {"object": "list", "url": "/v1/refunds", "has_more": False, "data": [made] * known}
+    with (
+        answering(settings, (200, books), (200, made)) as asked,
+        pytest.raises(GatewayRefused, match=status),
+    ):
+        bank.refund(intent, Decimal(1), key=key)
+    assert [method for method, *_ in asked] == ["GET"] if known else ["GET", "POST"]
+
+
+@pytest.mark.parametrize("status", ["succeeded", "pending", "requires_action"])
+def test_control_a_refund_that_is_on_its_way_is_given_back(settings: Settings, status: str) -> None:
+    made = {"id": "re_1", "object": "refund", "status": status, "metadata": {}}
+    books = {"object": "list", "url": "/v1/refunds", "has_more": False, "data": []}
+    with answering(settings, (200, books), (200, made)):
+        bank.refund(make_intent(), Decimal(1), key=uuid4())
 
 
 @pytest.mark.parametrize(
@@ -336,6 +361,59 @@ def test_an_event_about_a_charge_names_its_payment() -> None:
         REFERENCE,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "means"),
+    [
+        ("refund.failed", "failed", EventKind.REFUND_FAILED),
+        ("charge.refund.updated", "failed", EventKind.REFUND_FAILED),
+        ("charge.refund.updated", "canceled", EventKind.REFUND_FAILED),
+        ("charge.refund.updated", "succeeded", EventKind.OTHER),
+        ("refund.created", "pending", EventKind.OTHER),
+    ],
+)
+def test_an_event_about_a_refund_names_it_and_its_payment(
+    kind: str, status: str, means: EventKind
+) -> None:
+    key = uuid4()
+    refund = {"id": "re_1", "object": "refund", "payment_intent": REFERENCE, "status": status}
+    parsed = bank.parse_event(*signed(event(kind, refund | {"metadata": {"key": str(key)}})))
+    assert (parsed.kind, parsed.reference, parsed.refund_id) == (means, REFERENCE, key)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refund_that_failed_days_later_is_refused_again_and_staff_are_told_once(
+    settings: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    settings.ALERT_EMAILS = ["staff@example.com"]
+    order = captured_order()
+    PaymentIntent.objects.update(gateway="stripe", reference=REFERENCE)
+    outcome = refunds.refund_in_full(order=order, actor="staff@example.com", reason="it broke")
+    assert isinstance(outcome, refunds.Started)
+    books = {"object": "list", "url": "/v1/refunds", "has_more": False, "data": []}
+    made = {"id": "re_1", "object": "refund", "payment_intent": REFERENCE}
+    made |= {"metadata": {"key": str(outcome.refund.pk)}}
+    with answering(settings, (200, books), (200, made | {"status": "succeeded"})):
+        assert refund_settling.settle(outcome.refund.pk).state == "done"
+    assert order.payment_intents.get().state == "refunded"
+    mailoutbox.clear()
+    outcomes = []
+    for name in ("evt_1", "evt_2"):
+        told = event("refund.failed", made | {"status": "failed"}) | {"id": name}
+        body, headers = signed(told)
+        stored = payment_events.receive(gateway="stripe", body=body, headers=headers).event
+        outcomes.append(payment_events.process(stored.pk))
+    assert outcomes == ["the refund failed", "nothing to do"]
+    outcome.refund.refresh_from_db()
+    assert (outcome.refund.state, outcome.refund.done_at) == ("refused", None)
+    assert order.payment_intents.get().state == "refunding"
+    assert [mail.to for mail in mailoutbox if "refund" in mail.subject] == [["staff@example.com"]]
+    again = refunds.repeat(refund=outcome.refund, actor="staff@example.com")
+    assert isinstance(again, refunds.Started)
+    with answering(settings, (200, books), (200, made | {"status": "succeeded"})):
+        assert refund_settling.settle(again.refund.pk).state == "done"
+    assert order.payment_intents.get().state == "refunded"
 
 
 def test_an_event_of_another_system_on_the_same_account_is_taken_and_is_nobodys() -> None:
