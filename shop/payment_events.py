@@ -172,7 +172,10 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
                 intent.reference = intent.reference or event.reference
                 payments.look_up(intent)
         case EventKind.REFUND_FAILED:
-            refund = intent.refunds.filter(pk=event.payload["refund"] or None).first()
+            refund = next(
+                (row for row in intent.refunds.all() if str(row.pk) == event.payload["refund"]),
+                None,
+            )
             has_failed = refund is not None and refund_settling.record_failed(refund)
             return "the refund failed" if has_failed else "nothing to do"
         case _:

@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
@@ -40,11 +40,11 @@ from shop.gateways import (
     View,
 )
 from shop.models import Order, PaymentIntent
+from shop.provider_calls import NotAskedError, ask, somebody_waits
 
 log = logging.getLogger(__name__)
 
 State = PaymentIntent.State
-Answer = TypeVar("Answer")
 
 #: What still has to be done about an intent, and by whom.
 UNFINISHED = (
@@ -62,6 +62,9 @@ SETTLE_SECONDS = refund_settling.SETTLE_SECONDS
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
 GIVEN_UP = gettext_noop("You chose to pay in another way.")
+NOT_ASKED = gettext_noop(
+    "The bank does not answer at the moment. Nothing was charged; please try again soon."
+)
 NEVER_SENT = gettext_noop(
     "The payment did not reach the bank. Nothing was charged; please try again."
 )
@@ -101,7 +104,7 @@ def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable:
         intent = order.payment_intents.create(
             gateway=name, method=kept, amount=order.total, currency=order.currency
         )
-    _for_now(intent, lambda: _begin(intent))
+    _for_now(intent, lambda: _begin_or_decline(intent))
     return Started(intent)
 
 
@@ -160,7 +163,7 @@ def look_up(intent: PaymentIntent) -> None:
     """Ask the provider about an intent whose outcome is unknown, and record what it says."""
     status = Status(View.UNKNOWN)
     if intent.reference:
-        status = _ask(intent, lambda gateway: gateway.status(intent))
+        status = ask(intent, lambda gateway: gateway.status(intent))
     match status.view:
         case View.PENDING:
             payment_pauses.nothing_yet(intent, action=status.action)
@@ -193,7 +196,7 @@ def record_authorised(intent_id: UUID, *, reference: str) -> None:
     intent.refresh_from_db()
     if intent.state in (State.DECLINED, State.CANCELLED):
         intent.reference = intent.reference or reference
-        status = _ask(intent, lambda gateway: gateway.status(intent))
+        status = ask(intent, lambda gateway: gateway.status(intent))
         if status.view in (View.AUTHORISED, View.CAPTURED):
             _move(
                 intent,
@@ -250,9 +253,19 @@ def settle_due(*, limit: int = SETTLE_BATCH) -> int:
     return settled + refund_settling.settle_due(limit=limit)
 
 
+def _begin_or_decline(intent: PaymentIntent) -> None:
+    """Begin; who would have to wait for a provider that does not answer is told so at once."""
+    try:
+        _begin(intent)
+    except NotAskedError:
+        # Only if no bank was asked: what is authorised or confirmed is left to beat.
+        record_declined(intent.pk, reason=NOT_ASKED)
+        raise
+
+
 def _begin(intent: PaymentIntent) -> None:
     """Make the intent known to its provider, commit its id there, and only then ask the bank."""
-    prepared = _ask(intent, lambda gateway: gateway.prepare(intent))
+    prepared = ask(intent, lambda gateway: gateway.prepare(intent), is_telling=False)
     if isinstance(prepared, Declined):
         record_declined(intent.pk, reason=prepared.reason)
         return
@@ -264,7 +277,7 @@ def _begin(intent: PaymentIntent) -> None:
 
 
 def _authorise(intent: PaymentIntent) -> None:
-    answer = _ask(intent, lambda gateway: gateway.authorise(intent))
+    answer = ask(intent, lambda gateway: gateway.authorise(intent))
     match answer:
         case Authorised(reference):
             record_authorised(intent.pk, reference=reference)
@@ -308,7 +321,7 @@ def _confirm(intent: PaymentIntent) -> None:
 def _capture(intent: PaymentIntent) -> None:
     """Confirmed to captured, and the order with it to paid; what can never be captured is undone."""
     try:
-        _ask(intent, lambda gateway: gateway.capture(intent))
+        ask(intent, lambda gateway: gateway.capture(intent))
     except GatewayRefused as refusal:
         _undo(intent, reason=str(refusal))
         return
@@ -330,7 +343,7 @@ def _undo(intent: PaymentIntent, *, reason: str) -> None:
 def _cancel(intent: PaymentIntent) -> None:
     try:
         if intent.reference:
-            _ask(intent, lambda gateway: gateway.cancel(intent))
+            ask(intent, lambda gateway: gateway.cancel(intent))
     except AlreadyCaptured:
         with transaction.atomic():
             order = orders.hold_still(intent.order_id)
@@ -350,21 +363,11 @@ def _cancel(intent: PaymentIntent) -> None:
 def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
     """Do as much as can be done while the shopper waits; beat does the rest."""
     try:
-        work()
+        with somebody_waits():
+            work()
     except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
         log.warning("%s: payment %s is left to beat: %s", intent.gateway, intent.pk, error)
     intent.refresh_from_db()
-
-
-def _ask(intent: PaymentIntent, call: Callable[[gateways.Gateway], Answer]) -> Answer:
-    """Call the provider: never inside a transaction, where a slow answer would hold rows."""
-    if connection.in_atomic_block:
-        raise RuntimeError("A payment provider must not be called inside a transaction.")
-    try:
-        return call(gateways.find(intent.gateway))
-    except (GatewayUnavailable, GatewayRefused, UnknownGateway) as error:
-        payment_pauses.failed(intent, error)
-        raise
 
 
 def _move(intent: PaymentIntent, states: list[State], to: State, **fields: Any) -> bool:

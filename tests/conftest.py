@@ -11,6 +11,7 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from flashsale import breaker, limits, line_document, sales, shoppers, soldout
+from shop.gateways import breaker as gateway_breaker
 from tests.emptying import empty_database
 from tests.stack import Stack, running_stack
 
@@ -38,6 +39,7 @@ def empty_redis(request: pytest.FixtureRequest) -> None:
     line_document.forget_all()
     soldout.forget_all()
     breaker.redis.worked()
+    gateway_breaker.forget_all()
     limits.forget_counts()
     shoppers.forget_tokens()
     if "stack" not in request.fixturenames:

@@ -34,6 +34,7 @@ from shop.gateways.protocol import (
     EventKind,
     GatewayRefused,
     GatewayUnavailable,
+    Money,
     ParsedEvent,
     Pending,
     Prepared,
@@ -147,9 +148,9 @@ class DemoGateway:
             case Row.CANCELLED:
                 return Declined(gettext_noop("This payment was cancelled."))
             case _:
-                return Authorised(row.reference)
+                return Authorised(row.reference, Money(row.amount, row.currency))
 
-    def capture(self, intent: PaymentIntent) -> None:
+    def capture(self, intent: PaymentIntent) -> Money | None:
         card = Card(intent.method["card"])
         is_refused = card is Card.CAPTURE_REFUSED
         with transaction.atomic():
@@ -161,6 +162,7 @@ class DemoGateway:
         state = _state(intent)
         if state not in (Row.CAPTURED, Row.REFUNDED):
             raise GatewayRefused(f"A payment that is {state or 'unknown'} cannot be captured.")
+        return _money(intent)
 
     def cancel(self, intent: PaymentIntent) -> None:
         with transaction.atomic():
@@ -201,7 +203,8 @@ class DemoGateway:
         if state is None:
             return Status(View.UNKNOWN)
         asks = state == Row.PENDING and intent.method["card"] == Card.SECOND_STEP
-        return Status(View(state), reference_of(intent), action_of(intent) if asks else None)
+        action = action_of(intent) if asks else None
+        return Status(View(state), reference_of(intent), action, _money(intent))
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         """No time limit on a signature: an event that comes again has its id, and so no effect."""
@@ -319,6 +322,11 @@ def _announce(intent: PaymentIntent, kind: EventKind, *, times: int = 1, after: 
 def _move(intent: PaymentIntent, states: list[Row], to: Row) -> bool:
     rows = DemoAuthorisation.objects.filter(reference=reference_of(intent), state__in=states)
     return bool(rows.update(state=to))
+
+
+def _money(intent: PaymentIntent) -> Money:
+    row = DemoAuthorisation.objects.get(reference=reference_of(intent))
+    return Money(row.amount, row.currency)
 
 
 def _state(intent: PaymentIntent) -> str | None:

@@ -19,6 +19,14 @@ from shop.models import PaymentIntent
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """What the provider says that it keeps or took; `currency` is an ISO 4217 code in capitals."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """The provider has heard of the intent. `reference` is its own id; no bank was asked yet."""
 
@@ -27,9 +35,13 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Authorised:
-    """The bank keeps the amount for us. `reference` is the provider's own id."""
+    """The bank keeps the amount for us. `reference` is the provider's own id.
+
+    `money` is that amount, where the provider tells it.
+    """
 
     reference: str
+    money: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +84,15 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`action` is what a pending intent waits for, when it is the shopper who has to do it."""
+    """`action` is what a pending intent waits for, when it is the shopper who has to do it.
+
+    `money` is what is authorised or was captured, where the provider tells it.
+    """
 
     view: View
     reference: str = ""
     action: Mapping[str, Any] | None = None
+    money: Money | None = None
 
 
 class EventKind(StrEnum):
@@ -108,6 +124,10 @@ class ParsedEvent:
 
 class GatewayUnavailable(Exception):
     """The provider did not answer, or not in a way we understand: the outcome is unknown."""
+
+
+class AmountDiffers(GatewayUnavailable):
+    """The provider keeps or took another amount than we asked for: nothing goes on from here by itself."""
 
 
 class GatewayRefused(Exception):
@@ -147,8 +167,11 @@ class Gateway(Protocol):
     def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:
         """Ask the bank to keep the amount for us."""
 
-    def capture(self, intent: PaymentIntent) -> None:
-        """Take the authorised amount. Raises `GatewayRefused` when it never will."""
+    def capture(self, intent: PaymentIntent) -> Money | None:
+        """Take the authorised amount; what was taken, where the provider tells it.
+
+        Raises `GatewayRefused` when it never will.
+        """
 
     def cancel(self, intent: PaymentIntent) -> None:
         """Let go of what was or will be authorised. Raises `AlreadyCaptured`."""

@@ -31,6 +31,7 @@ from shop.gateways.protocol import (
     EventKind,
     GatewayRefused,
     GatewayUnavailable,
+    Money,
     ParsedEvent,
     Pending,
     Prepared,
@@ -142,13 +143,16 @@ class StripeGateway:
             return _answer(_look(intent))
         return _answer(confirmed.to_dict())
 
-    def capture(self, intent: PaymentIntent) -> None:
+    def capture(self, intent: PaymentIntent) -> Money | None:
         try:
             with _translated():
-                _client(asks_bank=True).v1.payment_intents.capture(intent.reference)
+                taken = _client(asks_bank=True).v1.payment_intents.capture(intent.reference)
+            return _money(taken.to_dict())
         except (GatewayRefused, stripe.CardError) as refusal:
-            if _look(intent)["status"] != "succeeded":
+            found = _look(intent)
+            if found["status"] != "succeeded":
                 raise GatewayRefused(str(refusal)) from refusal
+            return _money(found)
 
     def cancel(self, intent: PaymentIntent) -> None:
         try:
@@ -193,7 +197,7 @@ class StripeGateway:
         if view is View.CAPTURED and isinstance(charge, dict) and charge.get("refunded"):
             view = View.REFUNDED
         asks = found["status"] == "requires_action"
-        return Status(view, found["id"], _action(found) if asks else None)
+        return Status(view, found["id"], _action(found) if asks else None, _money(found))
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         secret = settings.STRIPE_WEBHOOK_SECRET
@@ -212,12 +216,26 @@ class StripeGateway:
 
 def minor_units(amount: Decimal, currency: str) -> int:
     """12.34 EUR as 1234. Raises `ValueError` for a fraction that the currency does not have."""
-    code = currency.upper()
-    factor = 1 if code in WHOLE else 1000 if code in THOUSANDTHS else 100
-    units = amount * factor
+    units = amount * _units_of(currency)
     if units != int(units):
-        raise ValueError(f"{code} has no {amount}.")
+        raise ValueError(f"{currency.upper()} has no {amount}.")
     return int(units)
+
+
+def _units_of(currency: str) -> int:
+    code = currency.upper()
+    return 1 if code in WHOLE else 1000 if code in THOUSANDTHS else 100
+
+
+def _money(found: Mapping[str, Any]) -> Money | None:
+    """What Stripe keeps for us, or took."""
+    names = {"requires_capture": "amount_capturable", "succeeded": "amount_received"}
+    name, currency = names.get(found["status"]), found.get("currency")
+    if name is None or currency is None:
+        return None
+    # `localstripe` has the intent's amount alone.
+    units = found.get(name, found["amount"])
+    return Money(Decimal(units) / _units_of(currency), currency.upper())
 
 
 @cache
@@ -267,7 +285,7 @@ def _look(intent: PaymentIntent) -> dict[str, Any]:
 def _answer(found: Mapping[str, Any]) -> Authorised | Declined | Pending | ActionRequired:
     match found["status"]:
         case "requires_capture" | "succeeded":
-            return Authorised(found["id"])
+            return Authorised(found["id"], _money(found))
         case "requires_action":
             return ActionRequired(found["id"], _action(found))
         case "requires_payment_method":

@@ -19,6 +19,7 @@ from shop.gateways import (
     Declined,
     GatewayRefused,
     GatewayUnavailable,
+    Money,
     Prepared,
     View,
 )
@@ -46,15 +47,18 @@ def test_before_the_bank_is_asked_nothing_is_authorised(bank: Provider) -> None:
 
 def test_money_is_kept_for_us_taken_once_and_given_back_in_parts(bank: Provider) -> None:
     intent = prepared(bank)
+    ours = Money(intent.amount, intent.currency)
     for _ in range(2):
-        assert bank.gateway.authorise(intent) == Authorised(intent.reference)
-    assert bank.gateway.status(intent).view is View.AUTHORISED
+        assert bank.gateway.authorise(intent) == Authorised(intent.reference, ours)
+    status = bank.gateway.status(intent)
+    assert (status.view, status.money) == (View.AUTHORISED, ours)
     assert bank.kept(intent.order) == 0
     with pytest.raises(GatewayRefused):
         bank.gateway.refund(intent, Decimal(1), key=uuid4())
     for _ in range(2):
-        bank.gateway.capture(intent)
-    assert bank.gateway.status(intent).view is View.CAPTURED
+        assert bank.gateway.capture(intent) == ours
+    status = bank.gateway.status(intent)
+    assert (status.view, status.money) == (View.CAPTURED, ours)
     assert bank.kept(intent.order) == int(intent.amount * 100)
     with pytest.raises(AlreadyCaptured):
         bank.gateway.cancel(intent)

@@ -27,6 +27,7 @@ from shop.gateways import (
     EventKind,
     GatewayRefused,
     GatewayUnavailable,
+    Money,
     Pending,
     Status,
     View,
@@ -168,6 +169,27 @@ def test_what_stripe_says_is_understood(
     with answering(settings, (200, INTENT | changes), (200, INTENT | changes)):
         assert bank.authorise(intent) == answer
         assert bank.status(intent) == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "money"),
+    [
+        ({"amount_capturable": 9999}, Money(Decimal("99.99"), "EUR")),
+        ({"amount_capturable": 10000, "currency": "jpy"}, Money(Decimal(10000), "JPY")),
+        (
+            {"status": "succeeded", "amount_capturable": 0, "amount_received": 12},
+            Money(Decimal("0.12"), "EUR"),
+        ),
+        ({"status": "processing"}, None),
+    ],
+)
+def test_what_stripe_keeps_or_took_is_told(
+    settings: Settings, changes: dict[str, Any], money: Money | None
+) -> None:
+    intent, found = make_intent(), INTENT | {"currency": "eur"} | changes
+    with answering(settings, (200, found), (200, found)):
+        assert bank.status(intent).money == money
+        assert bank.capture(intent) == money
 
 
 def test_a_call_says_what_it_is_about_and_in_which_version(settings: Settings) -> None:
@@ -392,8 +414,9 @@ def test_a_refund_that_failed_days_later_is_refused_again_and_staff_are_told_onc
     outcome = refunds.refund_in_full(order=order, actor="staff@example.com", reason="it broke")
     assert isinstance(outcome, refunds.Started)
     books = {"object": "list", "url": "/v1/refunds", "has_more": False, "data": []}
-    made = {"id": "re_1", "object": "refund", "payment_intent": REFERENCE}
-    made |= {"metadata": {"key": str(outcome.refund.pk)}}
+    made: dict[str, Any] = {"id": "re_1", "object": "refund", "payment_intent": REFERENCE} | {
+        "metadata": {"key": str(outcome.refund.pk)}
+    }
     with answering(settings, (200, books), (200, made | {"status": "succeeded"})):
         assert refund_settling.settle(outcome.refund.pk).state == "done"
     assert order.payment_intents.get().state == "refunded"
