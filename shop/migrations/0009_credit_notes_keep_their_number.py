@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shop', '0005_orders_after_payment'),
+        ('shop', '0008_orders_have_a_language'),
     ]
 
     operations = [
