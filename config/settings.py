@@ -279,6 +279,8 @@ LINE_CHALLENGE = os.environ.get("LINE_CHALLENGE", "")
 
 #: Seconds that an order from a cart waits for its payment.
 ORDER_HOLD_SECONDS = env_int("ORDER_HOLD_SECONDS", 1800)
+# Orders from the shelf that one shopper may leave unpaid at a time; more would hold the stock from everybody else.
+MAX_UNPAID_ORDERS = env_int("MAX_UNPAID_ORDERS", 5)
 #: Seconds more that a shopper gets who asks for them, once; 0: nobody does. Of a sale, its merchant says.
 ORDER_EXTENSION_SECONDS = env_int("ORDER_EXTENSION_SECONDS", 600)
 #: Seconds for which a unit that came in is held for whoever waited for it.

@@ -257,6 +257,7 @@ class OrderView(ShopperView):
                 detail=f"There is nothing to pay: the purchase is {state}.",
             )
         answer = place_and_pay(
+            request=request,
             key=purchase.pk,
             user=self.account,
             lines=[purchases.order_line(purchase)],

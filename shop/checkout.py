@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_noop
@@ -40,6 +40,7 @@ __all__ = [
     "Placed",
     "Short",
     "Shortage",
+    "TooManyUnpaid",
     "TotalChanged",
     "Wishes",
     "find",
@@ -127,7 +128,16 @@ class TotalChanged:
     total: Decimal
 
 
-Refusal = Short | HoldEnded | CartChanged | NotDelivered | CodeRefused | TotalChanged
+@dataclass(frozen=True, slots=True)
+class TooManyUnpaid:
+    """The shopper has left as many orders unpaid as they may; these. Nothing was placed."""
+
+    orders: Sequence[Order]
+
+
+Refusal = (
+    Short | HoldEnded | CartChanged | NotDelivered | CodeRefused | TotalChanged | TooManyUnpaid
+)
 
 
 class _NotPlacedError(Exception):
@@ -158,9 +168,14 @@ def unpaid_with(*, skus: Sequence[str], user: User | None, known: Sequence[str])
     Args:
         known: ids of the orders that a guest's session remembers.
     """
-    own = Order.objects.filter(user=user) if user else Order.objects.filter(user=None, pk__in=known)
-    holding = own.filter(state=Order.State.PENDING, line_items__sku__in=skus).distinct()
-    return [order for order in holding if orders.is_alive(order)]
+    holding = _own(user, known).filter(state=Order.State.PENDING, line_items__sku__in=skus)
+    return [order for order in holding.distinct() if orders.is_alive(order)]
+
+
+def _own(user: User | None, known: Sequence[str]) -> QuerySet[Order]:
+    return (
+        Order.objects.filter(user=user) if user else Order.objects.filter(user=None, pk__in=known)
+    )
 
 
 def place_order(
@@ -172,6 +187,7 @@ def place_order(
     lines: Sequence[OrderLine],
     wishes: Wishes = NO_WISHES,
     currency: str = "",
+    known: Sequence[str] = (),
     cart: Cart | None = None,
     extension_seconds: int | None = None,
     on_placed: Callable[[Order], None] | None = None,
@@ -181,15 +197,16 @@ def place_order(
     Args:
         key: the attempt; the same key again gives the same order, also when both come at once.
         currency: `settings.CURRENCY` when empty.
+        known: ids of the orders that a guest's session remembers.
         cart: must still hold exactly `lines`, and is emptied of them in the same transaction: two tabs
             cannot both order it.
         extension_seconds: how much longer the units may be held, once, for a shopper who asks;
             `settings.ORDER_EXTENSION_SECONDS` when None.
         on_placed: called once with the new order, in its transaction; what it raises places nothing.
     """
-    known = find(key=key)
-    if known is not None:
-        return Placed(order=known, is_new=False)
+    placed = find(key=key)
+    if placed is not None:
+        return Placed(order=placed, is_new=False)
     if not lines or len({line.variant.pk for line in lines}) != len(lines):
         raise ValueError("An order needs lines, one for each variant.")
     quote = quotes.quote(
@@ -202,8 +219,8 @@ def place_order(
     refusal = _not_as_wished(quote, wishes)
     if refusal is not None:
         # The first of two clicks may have had the code's last use a moment ago.
-        known = find(key=key)
-        return refusal if known is None else Placed(order=known, is_new=False)
+        placed = find(key=key)
+        return refusal if placed is None else Placed(order=placed, is_new=False)
     order = Order(
         key=key,
         user=user,
@@ -219,22 +236,28 @@ def place_order(
         **{name: getattr(quote, name) for name in QUOTED},
         **asdict(address),
     )
-    outcome = _place(order, quote, cart=cart, on_placed=on_placed)
+    outcome = _place(order, quote, known=known, cart=cart, on_placed=on_placed)
     # Out of the transaction: tidying up inside it would take stock rows out of their order.
     if isinstance(outcome, Short) and reservations.expire_of(
         skus=[line.variant.sku for line in lines]
     ):
-        outcome = _place(order, quote, cart=cart, on_placed=on_placed)
+        outcome = _place(order, quote, known=known, cart=cart, on_placed=on_placed)
     return outcome
 
 
 def _place(
-    order: Order, quote: Quote, *, cart: Cart | None, on_placed: Callable[[Order], None] | None
+    order: Order,
+    quote: Quote,
+    *,
+    known: Sequence[str],
+    cart: Cart | None,
+    on_placed: Callable[[Order], None] | None,
 ) -> Placed | Refusal:
     """Write the order with all that belongs to it, in one transaction, or nothing."""
     try:
         with transaction.atomic():
             order.save(force_insert=True)
+            _leave_some_to_others(order, quote, known)
             if cart is not None:
                 _take_from_cart(cart, [quoted.line for quoted in quote.lines])
             _hold(order, quote)
@@ -250,11 +273,11 @@ def _place(
     except _NotPlacedError as refused:
         return refused.outcome
     except IntegrityError:
-        known = find(key=order.key)
-        if known is None:
+        placed = find(key=order.key)
+        if placed is None:
             raise
         # The same attempt came twice at once, and the other one has just committed.
-        return Placed(order=known, is_new=False)
+        return Placed(order=placed, is_new=False)
 
 
 def _not_as_wished(quote: Quote, wishes: Wishes) -> Refusal | None:
@@ -265,6 +288,23 @@ def _not_as_wished(quote: Quote, wishes: Wishes) -> Refusal | None:
     if wishes.agreed_total not in (None, quote.total):
         return TotalChanged(quote.total)
     return None
+
+
+def _leave_some_to_others(order: Order, quote: Quote, known: Sequence[str]) -> None:
+    """Anybody could hold the whole shelf by ordering it. What a flash sale holds has limits of its own."""
+    if all(quoted.line.reservation is not None for quoted in quote.lines):
+        return
+    if order.user_id is not None:
+        # The account's row makes its orders wait for one another: the next one counts this one.
+        User.objects.select_for_update(no_key=True).get(pk=order.user_id)
+    unpaid = _own(order.user, known).filter(
+        state=Order.State.PENDING,
+        expires_at__gt=Now(),
+        line_items__reservation__holder__startswith="order:",
+    )
+    others = list(unpaid.exclude(pk=order.pk).distinct())
+    if len(others) >= settings.MAX_UNPAID_ORDERS:
+        raise _NotPlacedError(TooManyUnpaid(others))
 
 
 def _take_from_cart(cart: Cart, lines: Sequence[OrderLine]) -> None:

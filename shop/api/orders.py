@@ -7,6 +7,7 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import path
 from django_countries.serializers import CountryFieldMixin
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
@@ -27,13 +28,16 @@ from shop.checkout import (
     Placed,
     Refusal,
     Short,
+    TooManyUnpaid,
     Wishes,
 )
+from shop.drafts import CODE_LIMITS
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, Cart, LineItem, Order, PaymentIntent, User
 from shop.problems import Problem
 from shop.ratelimits import enforce
-from shop.views.checkout import CHECKOUT_LIMITS
+from shop.views.checkout import CHECKOUT_LIMITS, GUEST_ORDER_LIMITS
+from shop.views.orders import SESSION_KEY as OWN_ORDERS
 from shop.views.orders import remember
 
 EXAMPLE = OpenApiExample(
@@ -221,7 +225,9 @@ class OrderList(generics.ListAPIView[Order]):
         lines = checkout.lines_of(cart)
         if not lines and checkout.find(key=key) is None:
             raise _cart_empty()
+        enforce(request=request, name="guest-order", limits=GUEST_ORDER_LIMITS)
         placed = place_and_pay(
+            request=request,
             key=key,
             user=user,
             email=email,
@@ -248,6 +254,7 @@ class OrderDetail(generics.RetrieveAPIView[Order]):
 
 def place_and_pay(
     *,
+    request: HttpRequest | Request,
     key: UUID,
     user: User | None,
     lines: Sequence[OrderLine],
@@ -261,6 +268,7 @@ def place_and_pay(
     """Place an order for an API client and start its payment; with a key that is known, pay that order.
 
     Args:
+        request: whose tries of discount codes and unpaid orders are counted, as on the pages.
         data: the body, as `PlaceOrderSerializer` describes it.
         email: of a guest; an account's own is used otherwise.
         cart, extension_seconds, on_placed, agreed_total: see `checkout.place_order`.
@@ -270,11 +278,15 @@ def place_and_pay(
 
     Raises:
         ValidationError: the body cannot be used; nothing was done.
+        TooManyRequestsError: too many discount codes were tried; nothing was done.
         Problem: 409 `hold_ended`, `sold_out`, `no_delivery`, `discount_refused`, `cart_changed`,
-            `total_changed` or `not_payable`.
+            `total_changed`, `too_many_unpaid` or `not_payable`.
     """
     body = PlaceOrderSerializer(data=data)
     body.is_valid(raise_exception=True)
+    code = body.validated_data.get("discount_code", "").strip()
+    if code and checkout.find(key=key) is None:
+        enforce(request=request, name="discount-code", limits=CODE_LIMITS)
     address = body.validated_data["shipping_address"]
     outcome = checkout.place_order(
         key=key,
@@ -284,10 +296,11 @@ def place_and_pay(
         lines=lines,
         wishes=Wishes(
             delivery=body.validated_data.get("delivery"),
-            discount_code=body.validated_data.get("discount_code", ""),
+            discount_code=code,
             note=body.validated_data.get("note", ""),
             agreed_total=agreed_total,
         ),
+        known=request.session.get(OWN_ORDERS, []),
         cart=cart,
         extension_seconds=extension_seconds,
         on_placed=on_placed,
@@ -325,6 +338,8 @@ def _problem(refusal: Refusal) -> Problem:
             return Problem(status=409, code="no_delivery", detail=detail, offers=ways)
         case CartChanged():
             code, detail = "cart_changed", "The cart has changed meanwhile."
+        case TooManyUnpaid():
+            code, detail = "too_many_unpaid", "Pay or cancel one of your unpaid orders first."
         case _:
             code, detail = "total_changed", "The total is another one now."
     return Problem(status=409, code=code, detail=detail)

@@ -6,7 +6,7 @@ not take every thread from the pages. Then one at a time tries. Beat asks all th
 """
 
 import threading
-import time
+from time import monotonic
 
 #: Calls in a row without an answer after which requests do not ask; one or two are anybody's bad luck.
 UNANSWERED = 3
@@ -25,15 +25,15 @@ class Breaker:
         with self._lock:
             if self._unanswered < UNANSWERED:
                 return True
-            if time.monotonic() < self._rests_until:
+            if monotonic() < self._rests_until:
                 return False
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._rests_until = monotonic() + REST_SECONDS
             return True
 
     def failed(self) -> None:
         with self._lock:
             self._unanswered += 1
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._rests_until = monotonic() + REST_SECONDS
 
     def worked(self) -> None:
         with self._lock:

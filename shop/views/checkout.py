@@ -31,6 +31,7 @@ from shop.checkout import (
     Placed,
     Refusal,
     Short,
+    TooManyUnpaid,
     TotalChanged,
 )
 from shop.checkout_forms import CheckoutForm
@@ -45,6 +46,9 @@ from shop.views.orders import remember
 
 #: Tries to order: enough for slips of the finger, too few to try stolen cards out.
 CHECKOUT_LIMITS = (Limit("30/5m", by_account), Limit("60/5m", by_address_of_guests))
+#: Orders from the shelf that guests may place from one address while the first of them holds its units: a
+#: household, a school or an office may share it. A browser's own are limited by `MAX_UNPAID_ORDERS`.
+GUEST_ORDER_LIMITS = (Limit(f"20/{settings.ORDER_HOLD_SECONDS}s", by_address_of_guests),)
 #: Changes of the form on the way there; a script that follows the country's field makes many.
 UPDATE_LIMITS = (Limit("120/5m", by_account), Limit("240/5m", by_address_of_guests))
 
@@ -116,6 +120,8 @@ def checkout_page(
     if data is not None:
         status = 422
         if form.is_valid():
+            if cart is not None:
+                enforce(request=request, name="guest-order", limits=GUEST_ORDER_LIMITS)
             outcome = checkout.place_order(
                 key=key or _key(cart, form.cleaned_data["attempt"]),
                 user=user,
@@ -123,6 +129,7 @@ def checkout_page(
                 address=form.address,
                 lines=lines,
                 wishes=form.wishes(draft),
+                known=request.session.get(OWN_ORDERS, []),
                 cart=cart,
                 extension_seconds=hold.extension_seconds if hold else None,
                 on_placed=on_placed,
@@ -136,7 +143,10 @@ def checkout_page(
                 return _see(cancel_url)
             if isinstance(outcome, Short):
                 own_orders = _own_unpaid(request, user, outcome)
-            status = 409 if isinstance(outcome, Short | CartChanged) else 422
+            if isinstance(outcome, TooManyUnpaid):
+                own_orders = list(outcome.orders)
+            is_conflict = isinstance(outcome, Short | CartChanged | TooManyUnpaid)
+            status = 409 if is_conflict else 422
             form.add_error(*_explain(outcome))
         data["seen_total"] = str(quote.total)  # from here on it is the one that was seen
     context = {
@@ -242,6 +252,14 @@ def _explain(outcome: Refusal) -> tuple[str | None, list[str]]:
             return None, [_("This way of delivery does not go there. Choose one of those below.")]
         case CodeRefused(reason=reason):
             return None, [_("%(reason)s Remove the code, or try another one.") % {"reason": reason}]
+        case TooManyUnpaid(orders=unpaid):
+            return None, [
+                _(
+                    "You have %(count)s orders that wait for their payment, and their goods are held for you. "
+                    "Pay or cancel one of them before you order more."
+                )
+                % {"count": len(unpaid)}
+            ]
         case TotalChanged(total=total):
             return None, [
                 _("The price has changed: it is %(total)s now. Order if you agree.")

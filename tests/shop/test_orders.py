@@ -3,11 +3,16 @@
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.test import Client
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.cache import caches
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from pytest_django import Settings
 
 from inventory import reservations, stock
 from inventory.models import Stock
@@ -15,6 +20,7 @@ from shop import emails, orders, payments
 from shop.api.orders import place_and_pay
 from shop.models import Order, PaymentIntent, User
 from shop.problems import Problem
+from shop.ratelimits import TooManyRequestsError
 from tests.factories import make_user, make_variant
 from tests.shop.ordering import (
     books,
@@ -26,6 +32,7 @@ from tests.shop.ordering import (
     signed_in,
     staff,
 )
+from tests.shop.selling import make_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -352,11 +359,43 @@ def body(**changes: Any) -> dict[str, Any]:
     return {"shipping_address": address, "payment_method": demo()} | changes
 
 
+def asking(user: User) -> HttpRequest:
+    request = RequestFactory().post("/")
+    request.user = user
+    request.session = SessionStore()
+    return request
+
+
+def test_codes_cannot_be_guessed_by_the_hundred_over_the_api_either(settings: Settings) -> None:
+    settings.RATELIMIT_ENABLE = True
+    caches["ratelimit"].clear()
+    user, lamp = make_user(), make_variant(units=2)
+    make_code()
+    placed = uuid4()
+
+    def place(key: UUID, code: str) -> str:
+        sent = body(discount_code=code)
+        request = asking(user)
+        try:
+            place_and_pay(request=request, key=key, user=user, lines=[line(lamp)], data=sent)
+        except Problem as problem:
+            return str(problem.code)
+        except TooManyRequestsError:
+            return "too many"
+        return "placed"
+
+    assert place(placed, "HELLO") == "placed"
+    guesses = [place(uuid4(), f"GUESS{number}") for number in range(15)]
+    assert guesses == ["discount_refused"] * 14 + ["too many"]
+    # Control: the order that stands is paid again with its code, and orders without one go on.
+    assert [place(placed, "HELLO"), place(uuid4(), "")] == ["placed", "placed"]
+
+
 def test_an_order_of_the_api_is_placed_and_paid_once() -> None:
     user, lamp = make_user(), make_variant(units=2)
     key = user.shopper_id
-    first = place_and_pay(key=key, user=user, lines=[line(lamp)], data=body())
-    again = place_and_pay(key=key, user=user, lines=[line(lamp)], data=body())
+    first = place_and_pay(request=asking(user), key=key, user=user, lines=[line(lamp)], data=body())
+    again = place_and_pay(request=asking(user), key=key, user=user, lines=[line(lamp)], data=body())
     assert first == again
     assert (first["state"], first["payment"]["state"]) == ("paid", "captured")
     assert json.loads(json.dumps(first, default=str))["reference"] == Order.objects.get().reference
@@ -366,25 +405,32 @@ def test_an_order_of_the_api_is_placed_and_paid_once() -> None:
 def test_a_declined_card_of_the_api_is_tried_again_with_another() -> None:
     user, lamp = make_user(), make_variant(units=2)
     declined = place_and_pay(
+        request=asking(user),
         key=user.shopper_id,
         user=user,
         lines=[line(lamp)],
         data=body(payment_method=demo("decline")),
     )
     assert declined["payment"]["state"] == "declined"
-    paid = place_and_pay(key=user.shopper_id, user=user, lines=[line(lamp)], data=body())
+    paid = place_and_pay(
+        request=asking(user), key=user.shopper_id, user=user, lines=[line(lamp)], data=body()
+    )
     assert (paid["reference"], paid["state"]) == (declined["reference"], "paid")
 
 
 def test_the_api_says_why_an_order_cannot_be_placed() -> None:
     user, lamp = make_user(), make_variant(units=0)
     with pytest.raises(Problem) as sold_out:
-        place_and_pay(key=user.shopper_id, user=user, lines=[line(lamp)], data=body())
+        place_and_pay(
+            request=asking(user), key=user.shopper_id, user=user, lines=[line(lamp)], data=body()
+        )
     assert (sold_out.value.status_code, sold_out.value.code) == (409, "sold_out")
     order = make_order(user=user)
     orders.cancel(order=order, actor="", reason="test")
     with pytest.raises(Problem) as closed:
-        place_and_pay(key=order.key, user=user, lines=[line(lamp)], data=body())
+        place_and_pay(
+            request=asking(user), key=order.key, user=user, lines=[line(lamp)], data=body()
+        )
     assert (closed.value.status_code, closed.value.code) == (409, "not_payable")
 
 

@@ -28,7 +28,7 @@ def fake(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds by which providers' slowness is measured; only a test moves them."""
     seconds = [1000.0]
-    monkeypatch.setattr("shop.gateways.breaker.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("shop.gateways.breaker.monotonic", lambda: seconds[0])
     monkeypatch.setattr(provider_calls, "monotonic", lambda: seconds[0])
     return seconds
 
