@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from shop.models import DiscountCode, DiscountUse, ShippingMethod, ShippingRate, TaxRate
 from shop.templatetags.shop import money, percent
@@ -43,6 +45,18 @@ class TaxRateAdmin(admin.ModelAdmin):
     list_filter = ["tax_class", "is_included", "name"]
     search_fields = ["country", "name"]
 
+    def save_model(self, request: HttpRequest, tax_rate: TaxRate, form: Any, change: bool) -> None:
+        switched = tax_rate.differing.count()
+        super().save_model(request, tax_rate, form, change)
+        if switched:
+            where = "contained in prices" if tax_rate.is_included else "added on top of prices"
+            self.message_user(
+                request,
+                f"All taxes of {tax_rate.country.name} are {where} now: {switched} of its other rates "
+                "were switched, too.",
+                messages.WARNING,
+            )
+
     @admin.display(description="rate", ordering="percent")
     def rate(self, tax_rate: TaxRate) -> str:
         return percent(tax_rate.percent)
@@ -71,18 +85,27 @@ class WhetherItCounts(admin.SimpleListFilter):
         return queryset
 
 
-class DiscountUseInline(admin.TabularInline):
-    model = DiscountUse
-    fields = readonly_fields = ("order", "email", "is_given_back")
-    extra = 0
-    can_delete = False
-    verbose_name_plural = "orders that have it"
+@admin.register(DiscountUse)
+class DiscountUseAdmin(admin.ModelAdmin):
+    """Which orders have a code. A list of its own: a popular code has thousands, more than a form may."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    list_display = ["order", "email", "code", "is_given_back"]
+    list_select_related = ["order", "code"]
+    list_filter = ["is_given_back"]
+    search_fields = ["code__code", "email", "order__reference"]
+    ordering = ["-pk"]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup == "code__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DiscountUse]:
-        return super().get_queryset(request).select_related("order", "code")
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(DiscountCode)
@@ -91,11 +114,10 @@ class DiscountCodeAdmin(admin.ModelAdmin):
     list_filter = [WhetherItCounts, "kind", "is_active", "includes_sale_items"]
     search_fields = ["code"]
     date_hierarchy = "created_at"
-    readonly_fields = ["used"]
-    inlines = [DiscountUseInline]
+    readonly_fields = ["used", "its_orders"]
     actions = ["switch_off"]
     fieldsets = [
-        (None, {"fields": ["code", "kind", "value", "is_active", "used"]}),
+        (None, {"fields": ["code", "kind", "value", "is_active", "used", "its_orders"]}),
         ("When", {"fields": ["starts_at", "ends_at"]}),
         ("For whom and what", {"fields": [
             "min_subtotal", "max_uses", "max_uses_per_customer", "includes_sale_items",
@@ -119,6 +141,13 @@ class DiscountCodeAdmin(admin.ModelAdmin):
     @admin.display(description="used", ordering="uses")
     def used(self, code: DiscountCode) -> str:
         return f"{code.uses} of {code.max_uses}" if code.max_uses is not None else f"{code.uses}"
+
+    @admin.display(description="orders that have it")
+    def its_orders(self, code: DiscountCode) -> str:
+        if code.pk is None:
+            return "-"
+        url = reverse("admin:shop_discountuse_changelist")
+        return format_html('<a href="{}?code__id__exact={}">Look at them</a>', url, code.pk)
 
     @admin.action(description="Switch off", permissions=["change"])
     def switch_off(self, request: HttpRequest, codes: QuerySet[DiscountCode]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django_countries.fields import CountryField
@@ -44,14 +44,17 @@ class TaxRate(models.Model):
     def __str__(self) -> str:
         return f"{self.country} {self.name} {self.percent} %"
 
-    def clean(self) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Prices contain all of a country's taxes or none: its other rates follow the one that is saved."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            self.differing.update(is_included=self.is_included)
+
+    @property
+    def differing(self) -> models.QuerySet["TaxRate"]:
+        """The country's other rates that are (still) on the other side."""
         others = TaxRate.objects.filter(country=self.country).exclude(pk=self.pk)
-        if others.exclude(is_included=self.is_included).exists():
-            raise ValidationError(
-                {
-                    "is_included": "Prices contain all of a country's taxes or none: its other rates differ."
-                }
-            )
+        return others.exclude(is_included=self.is_included)
 
 
 class ShippingMethod(models.Model):

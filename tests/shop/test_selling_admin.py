@@ -51,8 +51,6 @@ def code_form(**changes: str) -> dict[str, str]:
         "value": "10",
         "is_active": "on",
         "min_subtotal": "0",
-        "used_by-TOTAL_FORMS": "0",
-        "used_by-INITIAL_FORMS": "0",
     } | changes
 
 
@@ -110,8 +108,17 @@ def test_a_code_with_orders_shows_them_is_switched_off_and_not_deleted(client: C
     code, order = make_code(), make_order()
     DiscountUse.objects.create(code=code, order=order, email=order.email)
     DiscountCode.objects.update(uses=1)
-    page = client.get(reverse("admin:shop_discountcode_change", args=[code.pk]))
-    assert order.reference in page.content.decode()
+    other = DiscountUse.objects.create(code=make_code("OTHER"), order=make_order(), email="x@y.z")
+    page = client.get(reverse("admin:shop_discountcode_change", args=[code.pk])).content.decode()
+    url = f"{reverse('admin:shop_discountuse_changelist')}?code__id__exact={code.pk}"
+    assert f'href="{url}"' in page
+    assert "used_by-" not in page
+    orders = client.get(url).content.decode()
+    assert order.reference in orders
+    assert other.order.reference not in orders
+    assert client.get(reverse("admin:shop_discountuse_add")).status_code == 403
+    other.code.used_by.all().delete()
+    other.code.delete()
     assert client.get(reverse("admin:shop_discountcode_delete", args=[code.pk])).status_code == 403
     client.post(
         reverse("admin:shop_discountcode_changelist"),
@@ -130,6 +137,18 @@ def test_taxes_are_listed_and_one_country_has_one_rate_of_a_class(client: Client
     again = client.post(reverse("admin:shop_taxrate_add"), form | {"is_included": "on"})
     assert "This country has a rate of this class already" in again.content.decode()
     assert TaxRate.objects.count() == 1
+
+
+def test_a_country_is_switched_between_taxes_in_prices_and_on_top(client: Client) -> None:
+    standard = make_tax("CA", "5", name="GST")
+    reduced = make_tax("CA", "2", name="GST", tax_class="reduced")
+    url = reverse("admin:shop_taxrate_change", args=[standard.pk])
+    form = {"country": "CA", "tax_class": "standard", "name": "GST", "percent": "5"}
+    said = client.post(url, form, follow=True).content.decode()
+    assert "All taxes of Canada are added on top of prices now: 1 of its other rates" in said
+    reduced.refresh_from_db()
+    assert not reduced.is_included
+    assert "All taxes of Canada" not in client.post(url, form, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("name", ["shippingmethod", "taxrate", "discountcode"])
