@@ -166,7 +166,7 @@ def _through_the_database(sale: SaleInfo, claim: Claim) -> Accepted | Refused:
     try:
         outcome = settling.settle_at_once(sale, claim, method=method)
     except AlreadyDecided:
-        known = Purchase.objects.select_related("reservation").get(pk=claim.purchase)
+        known = Purchase.objects.select_related("reservation", "order").get(pk=claim.purchase)
         return Accepted(purchase=claim.purchase, state=state_of(known))
     except KeyReused as reused:
         return Refused(Refusal.KEY_REUSED, reused.purchase)

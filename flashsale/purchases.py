@@ -137,13 +137,16 @@ def sale_of_queued(purchase_id: UUID, *, shopper: UUID) -> Sale | None:
 
 
 def state_of(purchase: Purchase, *, now: datetime | None = None) -> State:
-    """The state of a settled purchase, from its reservation and its order."""
+    """The state of a settled purchase, from its reservation and its order: select both with it."""
     reservation = purchase.reservation
     if purchase.refusal or reservation is None:
         return State.REFUSED
     match reservation.state:
         case Reservation.State.CONFIRMED | Reservation.State.CONSUMED:
-            return State.PAID
+            order = purchase.order
+            # The units are theirs, and the bank has not said yet that it has paid.
+            is_paid = order is None or order.state != Order.State.PENDING
+            return State.PAID if is_paid else State.ORDERED
         case Reservation.State.EXPIRED:
             return State.EXPIRED
         case Reservation.State.RELEASED:
@@ -173,6 +176,8 @@ def can_extend(purchase: Purchase) -> bool:
     """Whether the shopper may still ask for more time to pay: once, if the merchant allows it."""
     reservation = purchase.reservation
     if reservation is None or reservation.extended_at is not None:
+        return False
+    if reservation.state != Reservation.State.HELD:
         return False
     return bool(_extension_seconds(purchase)) and state_of(purchase) in (State.HELD, State.ORDERED)
 

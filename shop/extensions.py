@@ -35,6 +35,7 @@ class NotExtended(StrEnum):
     ALREADY = "already_extended"
     ENDED = "hold_ended"
     NOT_OFFERED = "no_extension"
+    PAID = "already_paid"
 
 
 #: What a shopper is told.
@@ -42,6 +43,9 @@ REASONS = {
     NotExtended.ALREADY: _("You were given more time already; it can be done once."),
     NotExtended.ENDED: _("The time was over: there is nothing left to hold. Nothing is charged."),
     NotExtended.NOT_OFFERED: _("There is no more time to be had here."),
+    NotExtended.PAID: _(
+        "It is paid, or its payment is just being completed: it needs no more time."
+    ),
 }
 
 
@@ -73,6 +77,8 @@ def extend_hold(*, reservation_ids: Sequence[UUID], seconds: int) -> Extended | 
     rows = Reservation.objects.filter(pk__in=reservation_ids)
     if reservations.extend(reservation_ids=reservation_ids, seconds=seconds):
         return Extended(rows.aggregate(first=Min("expires_at"))["first"])
+    if rows.filter(state__in=[Reservation.State.CONFIRMED, Reservation.State.CONSUMED]).exists():
+        return NotExtended.PAID
     alive = rows.filter(state=Reservation.State.HELD, expires_at__gt=Now())
     if not reservation_ids or alive.count() < len(reservation_ids):
         return NotExtended.ENDED

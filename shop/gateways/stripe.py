@@ -53,6 +53,10 @@ TOLERANCE_SECONDS = 300
 NEEDS_SCRIPT = (
     "The card was not read: paying by card needs JavaScript. The other ways to pay do not."
 )
+CARD_NOT_TAKEN = gettext_noop("This card cannot be used here. Please try another.")
+TOO_SMALL = gettext_noop(
+    "The total is less than a card can be charged. Order something more, or pay in another way."
+)
 DECLINED = gettext_noop("The bank declined this card.")
 CANCELLED = gettext_noop("This payment was cancelled.")
 
@@ -124,7 +128,8 @@ class StripeGateway:
                 )
         except GatewayRefused as refusal:
             log.warning("stripe: payment %s was not taken: %s", intent.pk, refusal)
-            return Declined(gettext_noop("This card cannot be used here. Please try another."))
+            code = getattr(refusal.__cause__, "code", None)
+            return Declined(TOO_SMALL if code == "amount_too_small" else CARD_NOT_TAKEN)
         return Prepared(made.id)
 
     def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from flashsale import purchases, shoppers
 from flashsale.models import Purchase
@@ -15,10 +16,10 @@ from flashsale.purchases import State
 from flashsale.sales import SaleInfo
 from inventory import stock
 from inventory.models import Reservation, Stock
-from shop import checkout
+from shop import checkout, payments
 from shop.checkout import Short
 from shop.extensions import Extended, NotExtended
-from shop.models import CartLine, Order, User
+from shop.models import CartLine, Order, PaymentIntent, User
 from tests.factories import make_sale, make_user
 from tests.flashsale.test_purchases import held
 from tests.shop.ordering import ADDRESS
@@ -221,6 +222,25 @@ def test_who_has_the_last_unit_in_an_unpaid_order_pays_for_it() -> None:
     client.post(f"{order.get_absolute_url()}pay/", {"card": "approve"})
     order.refresh_from_db()
     assert order.state == Order.State.PAID
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purchase_is_ordered_until_the_bank_has_said_that_it_paid(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    _, user, purchase = sale_and_purchase(units=1)
+    client, url = signed_in(user), f"/purchases/{purchase.pk}/checkout/"
+    client.post(url, filled(client, url, card="capture_silent"))
+    waiting = again(purchase)
+    with django_assert_num_queries(0):
+        assert purchases.state_of(waiting) is State.ORDERED
+        assert not purchases.can_extend(waiting)
+    assert waiting.reservation is not None
+    assert waiting.reservation.state == Reservation.State.CONFIRMED
+    assert not purchases.release(waiting)
+    PaymentIntent.objects.update(updated_at=timezone.now() - timedelta(minutes=5))
+    payments.settle_due()
+    assert purchases.state_of(again(purchase)) is State.PAID
 
 
 def test_control_without_the_hold_the_last_unit_cannot_be_ordered() -> None:

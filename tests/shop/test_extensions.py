@@ -65,7 +65,7 @@ def test_what_is_over_is_not_extended_and_neither_is_the_rest_of_its_order() -> 
 def test_what_is_paid_needs_no_more_time_and_a_payment_under_way_is_not_touched() -> None:
     paid, waiting = make_waiting_order(), make_waiting_order()
     payments.start(order=paid, method=demo())
-    assert extensions.extend(order=paid) is NotExtended.ENDED
+    assert extensions.extend(order=paid) is NotExtended.PAID
     payments.start(order=waiting, method=demo("late"))
     before = waiting.payment_intents.values().get()
     assert isinstance(extensions.extend(order=waiting), Extended)

@@ -172,6 +172,18 @@ def test_what_stripe_says_is_understood(
 
 
 @pytest.mark.parametrize(
+    ("code", "reason"),
+    [("amount_too_small", ours.TOO_SMALL), ("payment_method_not_available", ours.CARD_NOT_TAKEN)],
+)
+def test_a_total_that_is_too_small_for_a_card_is_said_to_be(
+    settings: Settings, code: str, reason: str
+) -> None:
+    refused = (400, error("invalid_request_error", "Amount must be at least €0.50.", code=code))
+    with answering(settings, refused):
+        assert bank.prepare(make_intent()) == Declined(reason)
+
+
+@pytest.mark.parametrize(
     ("changes", "money"),
     [
         ({"amount_capturable": 9999}, Money(Decimal("99.99"), "EUR")),
