@@ -27,6 +27,10 @@ Kind = DiscountCode.Kind
 CODE = re.compile(r"[A-Z0-9-]{1,32}")
 UNKNOWN = gettext_noop("We do not know this code. Check its spelling.")
 USED_UP = gettext_noop("This code was used as often as it may be.")
+#: Why a late payment goes back though its units were free.
+CODE_GONE = gettext_noop(
+    "The payment came after its time, and its discount code was used up by then. It goes back."
+)
 USED_BY_YOU = gettext_noop("You have used this code as often as one person may.")
 
 
@@ -108,14 +112,19 @@ def give_back(*, order: Order) -> None:
 
 
 def take_again(*, order: Order) -> bool:
-    """The order comes back, late: count its use once more. False when somebody else has had it meanwhile."""
+    """The order comes back, late: count its use once more.
+
+    False when somebody else has had it meanwhile, or the same customer with another order.
+    """
     given_back = DiscountUse.objects.filter(order=order, is_given_back=True).select_related("code")
     used = given_back.first()
     if used is None:
         return True
-    taken = DiscountCode.objects.filter(
-        Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=used.code_id
-    )
+    # Held from the look to the commit: another order of this customer waits for it, and then counts this use.
+    code = DiscountCode.objects.select_for_update(no_key=True).get(pk=used.code_id)
+    if _is_used_by(code, Buyer(user=order.user, email=used.email)):
+        return False
+    taken = DiscountCode.objects.filter(Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=code.pk)
     if not taken.update(uses=F("uses") + 1):
         return False
     given_back.update(is_given_back=False)

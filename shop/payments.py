@@ -62,6 +62,9 @@ SETTLE_SECONDS = refund_settling.SETTLE_SECONDS
 #: Steps of the longest way there is; more would be a loop.
 MOST_STEPS = 8
 GIVEN_UP = gettext_noop("You chose to pay in another way.")
+NOTHING_FREE = gettext_noop(
+    "The payment came after its time, and nothing was free any more. It goes back."
+)
 NOT_ASKED = gettext_noop(
     "The bank does not answer at the moment. Nothing was charged; please try again soon."
 )
@@ -188,7 +191,7 @@ def record_authorised(intent_id: UUID, *, reference: str) -> None:
         order = orders.hold_still(intent.order_id)
         intent.refresh_from_db()
         states = [State.CREATED]
-        is_wanted = intent.decline_reason != GIVEN_UP and not _came_late(order)
+        is_wanted = intent.decline_reason != GIVEN_UP and not _came_late(intent)
         if order.state == Order.State.EXPIRED and is_wanted and not _has_live(order):
             states.append(State.CANCELLING)
         if _move(intent, states, State.AUTHORISED, reference=reference):
@@ -298,20 +301,16 @@ def _confirm(intent: PaymentIntent) -> None:
             return
         if order.state == Order.State.PENDING and reservations.confirm(reservation_ids=ids):
             return
+        reason = NOTHING_FREE
         may_retake = order.state in (Order.State.PENDING, Order.State.EXPIRED)
         if may_retake and reservations.retake(reservation_ids=ids):
             if discounts.take_again(order=order):
                 orders.revive(order=order)
                 return
             reservations.release(reservation_ids=ids, reason="its discount code is used up")
-        _move(intent, [State.CONFIRMED], State.CANCELLING)
-        orders.record(
-            order=order,
-            kind="payment_late",
-            message=gettext_noop(
-                "The payment came after its time, and nothing was free any more. It goes back."
-            ),
-        )
+            reason = discounts.CODE_GONE
+        _move(intent, [State.CONFIRMED], State.CANCELLING, decline_reason=reason)
+        orders.record(order=order, kind="payment_late", message=reason)
         # Not "expired": the mail about that says that no payment came; the one about the return is right.
         orders.close_unpaid(
             order=order, message=gettext_noop("The time to pay was over."), kind="closed"
@@ -355,9 +354,13 @@ def _cancel(intent: PaymentIntent) -> None:
         order = orders.hold_still(intent.order_id)
         if not _move(intent, [State.CANCELLING], State.CANCELLED):
             return
-        if _came_late(order):
-            message = gettext_noop("Your late payment was given back.")
-            orders.record(order=order, kind="payment_returned", message=message)
+        if _came_late(intent):
+            orders.record(
+                order=order,
+                kind="payment_returned",
+                message=gettext_noop("Your late payment was given back."),
+                context={"code_is_gone": intent.decline_reason == discounts.CODE_GONE},
+            )
 
 
 def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
@@ -378,9 +381,9 @@ def _move(intent: PaymentIntent, states: list[State], to: State, **fields: Any) 
     return bool(rows.update(state=to, updated_at=Now(), tries=0, last_error="", **fields))
 
 
-def _came_late(order: Order) -> bool:
-    """Whether a payment has had its one try to find the units free again, and goes back."""
-    return order.events.filter(kind="payment_late").exists()
+def _came_late(intent: PaymentIntent) -> bool:
+    """Whether this payment has had its one try to find the units free again, and goes back."""
+    return intent.decline_reason in (NOTHING_FREE, discounts.CODE_GONE)
 
 
 def _has_live(order: Order) -> bool:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 
 from inventory import alerts
 from shop import credit_notes, gateways, refund_sums
+from shop.discounts import CODE_GONE
 from shop.gateways import GatewayRefused, GatewayUnavailable
 from shop.models import PaymentIntent, Refund
 from shop.order_states import State, hold_still, record
@@ -108,7 +109,11 @@ def _record_done(refund: Refund) -> None:
             order=order,
             kind=kind,
             message=message,
-            context={"amount": str(refund.amount), "currency": refund.currency},
+            context={
+                "amount": str(refund.amount),
+                "currency": refund.currency,
+                "code_is_gone": refund.intent.decline_reason == CODE_GONE,
+            },
         )
 
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from inventory import audit
 from inventory.models import Reservation
-from shop import checkout, discounts, gateways, orders, payments
+from shop import checkout, discounts, gateways, mails, orders, payments
 from shop.checkout import CodeRefused, OrderLine, Placed, Wishes
 from shop.discounts import Applied, Buyer
 from shop.gateways import Pending, View
@@ -215,6 +215,30 @@ def test_a_late_payment_whose_code_went_to_somebody_else_goes_back(fake: FakeGat
     reservation = Reservation.objects.get(line_item__order=order)
     assert reservation.state == Reservation.State.RELEASED
     assert not [result for result in audit.run(scope={}) if result.breaches]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_comes_back_late_has_no_code_that_its_customer_has_used_since(
+    fake: FakeGateway,
+) -> None:
+    make_code(max_uses_per_customer=1)
+    order = placed()
+    authorised_after(order, fake, partial(placed, email="ADA@example.com"))
+    assert (order.state, uses()) == (Order.State.EXPIRED, 1)
+    assert order.payment_intents.get().decline_reason == discounts.CODE_GONE
+    [returned] = order.mails.filter(template="late_payment_returned")
+    body = str(mails.render(returned).body)
+    assert "the discount code of the order was used up by then" in body
+    assert "no unit was free" not in body
+    assert not [result for result in audit.run(scope={}) if result.breaches]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_with_two_uses_for_each_customer_it_comes_back(fake: FakeGateway) -> None:
+    make_code(max_uses_per_customer=2)
+    order = placed()
+    authorised_after(order, fake, partial(placed, email="ADA@example.com"))
+    assert (order.state, uses()) == (Order.State.PAID, 2)
 
 
 def test_control_the_audit_names_a_code_that_was_counted_wrongly() -> None:

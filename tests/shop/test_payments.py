@@ -277,6 +277,31 @@ def test_a_late_payment_that_goes_back_stays_on_its_way_back_when_a_unit_comes_f
     assert kinds(order).count("payment_returned") == 1
 
 
+def test_a_payment_that_was_given_up_is_not_told_as_a_late_one_that_was_returned(
+    fake: FakeGateway,
+) -> None:
+    """One payment came late and went back; another of that order is let go of days later."""
+    lamp = make_variant(units=1)
+    order = make_order(lamp)
+    fake.says["authorise"] = AWAY
+    never_sent = pay(order, FAKE)
+    fake.views.clear()
+    settle()
+    late = authorised_too_late(order, fake)
+    end_the_hold(order)
+    make_order(lamp)
+    payments.record_authorised(late.pk, reference="fake-late")
+    payments.drive(late.pk)
+    late.refresh_from_db()
+    assert late.decline_reason == payments.NOTHING_FREE
+    fake.views[str(never_sent.pk)] = View.AUTHORISED
+    payments.record_authorised(never_sent.pk, reference="fake-slow")
+    payments.settle_due()
+    assert books(order)["payments"] == ["cancelled", "cancelled"]
+    assert kinds(order).count("payment_returned") == 1
+    assert order.mails.filter(template="late_payment_returned").count() == 1
+
+
 def test_the_hold_ends_and_the_payment_with_it() -> None:
     order = make_order()
     pay(order, card("late"))
