@@ -8,7 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
-from django.contrib.sitemaps.views import sitemap as sitemap_view
+from django.contrib.sitemaps.views import index as index_view
+from django.contrib.sitemaps.views import sitemap as section_view
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,7 +17,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from flashsale.models import Sale
-from shop.models import Category, Product
+from shop.models import LISTED, Category, Product
 
 #: Seconds for which caches may keep both.
 KEPT_SECONDS = 3600
@@ -26,6 +27,9 @@ Disallow: /sales/*/line/
 Disallow: /purchases/
 Disallow: /cart/
 Disallow: /checkout/
+Disallow: /personal/
+Disallow: /recent/
+Disallow: /search/suggestions/
 Disallow: /orders/
 Disallow: /account/
 Disallow: /accounts/
@@ -36,8 +40,12 @@ Sitemap: {sitemap}
 
 
 class Products(Sitemap[Product]):
+    """What lists show, in pages that take little to make: a sitemap may hold ten times as many."""
+
+    limit = 5000
+
     def items(self) -> QuerySet[Product]:
-        return Product.objects.filter(is_published=True).order_by("pk")
+        return Product.objects.filter(LISTED).only("slug").order_by("pk")
 
 
 class Categories(Sitemap[Category]):
@@ -70,4 +78,11 @@ def robots(request: HttpRequest) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=KEPT_SECONDS)
 def sitemap(request: HttpRequest) -> HttpResponse:
-    return sitemap_view(request, SITEMAPS)
+    """The pages of all sections."""
+    return index_view(request, SITEMAPS, sitemap_url_name="sitemap-section")
+
+
+@require_safe
+@cache_control(public=True, max_age=KEPT_SECONDS)
+def sitemap_section(request: HttpRequest, section: str) -> HttpResponse:
+    return section_view(request, SITEMAPS, section=section)

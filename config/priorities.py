@@ -13,6 +13,9 @@ ROUTES = {
     "shop:product-reviews": Priority.OPTIONAL,
     "shop:review-write": Priority.OPTIONAL,
     "shop:product-related": Priority.OPTIONAL,
+    "shop:recent": Priority.OPTIONAL,
+    "shop:suggestions": Priority.OPTIONAL,
+    "shop:personal": Priority.ESSENTIAL,
     "shop:cart": Priority.ESSENTIAL,
     "shop:cart-add": Priority.ESSENTIAL,
     "shop:cart-update": Priority.ESSENTIAL,
@@ -54,6 +57,7 @@ ROUTES = {
     # The checkout links to it.
     "shop:page-terms": Priority.ESSENTIAL,
     "shop:styleguide": Priority.OPTIONAL,
+    "flashsale:feed": Priority.OPTIONAL,
     "flashsale:draw": Priority.BROWSING,
     "flashsale:draw-script": Priority.BROWSING,
     "flashsale:line-css": Priority.BROWSING,
@@ -78,6 +82,7 @@ ROUTES = {
     "set_language": Priority.ESSENTIAL,
     "robots": Priority.ALWAYS,
     "sitemap": Priority.OPTIONAL,
+    "sitemap-section": Priority.OPTIONAL,
     "media": Priority.BROWSING,
 }
 #: Routes by how their name begins, for those that are not named above.

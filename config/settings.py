@@ -204,6 +204,10 @@ RATELIMIT_USE_CACHE = "ratelimit"
 RATELIMIT_FAIL_OPEN = True
 RATELIMIT_ENABLE = env_bool("RATELIMIT_ENABLE", True)
 
+#: Seconds for which pages that are the same for everybody are kept, by the shop and by caches; 0: not at all. Tests
+#: change rows behind the shop's back.
+PAGE_CACHE_SECONDS = env_int("PAGE_CACHE_SECONDS", 0 if ENVIRONMENT == "test" else 30)
+
 # Celery
 
 CELERY_BROKER_URL = BROKER_URL
@@ -243,6 +247,7 @@ _BEAT = {
     "shop.tasks.deliver_demo_events": 1,
     "shop.tasks.forget_answers": 3600,
     "shop.tasks.forget_unconfirmed_alerts": 3600,
+    "shop.tasks.learn_search_words": 300,
     "shop.tasks.send_due_mails": 30,
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

@@ -69,6 +69,7 @@ urlpatterns = [
     path("language/", languages.choose, name="set_language"),
     path("robots.txt", crawlers.robots, name="robots"),
     path("sitemap.xml", crawlers.sitemap, name="sitemap"),
+    path("sitemap-<section>.xml", crawlers.sitemap_section, name="sitemap-section"),
     path("admin/", admin.site.urls),
     path("accounts/", include(limited_accounts)),
     path("accounts/", include("allauth.urls")),

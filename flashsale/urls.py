@@ -2,12 +2,14 @@
 
 from django.urls import path
 
+from flashsale import feeds
 from flashsale.views import draws, line, purchases, sales
 
 app_name = "flashsale"
 
 urlpatterns = [
     path("sales/", sales.sale_list, name="sales"),
+    path("sales.rss", feeds.feed, name="feed"),
     path("sales/<slug:slug>/", sales.sale_detail, name="sale"),
     path("sales/<slug:slug>/draw/", draws.draw, name="draw"),
     path("sales/<slug:slug>/draw/check_place.py", draws.script, name="draw-script"),

@@ -1,6 +1,23 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
 
 
 class ShopConfig(AppConfig):
     name = "shop"
     verbose_name = "Shop"
+
+    def ready(self) -> None:
+        """What is saved in the admin is seen at once: kept pages are forgotten with every row that they show."""
+        from shop import pages  # noqa: PLC0415 -- needs the apps ready, as models do
+
+        for name in (
+            "Category",
+            "Product",
+            "ProductImage",
+            "Review",
+            "ShippingMethod",
+            "ShippingRate",
+            "Variant",
+        ):
+            for signal in (post_save, post_delete):
+                signal.connect(pages.forget_all, sender=self.get_model(name), dispatch_uid=name)

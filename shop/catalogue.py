@@ -1,54 +1,27 @@
-"""What is for sale: lists, search, and how many of each can be bought now.
+"""What is for sale: lists, and how many of each can be bought now.
 
 Only published products with an active variant are seen here. Availability is the main pool's; units
 that are ring-fenced elsewhere do not count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from inventory import stock
 from shop import prices
-from shop.models import Category, Product, Variant
-
-#: Signs of a search that are looked at; longer ones are not words any more.
-QUERY_LENGTH = 100
+from shop.models import LISTED, Category, Product, Variant
 
 
 def published() -> QuerySet[Product]:
     """Products that can be seen, with their active variants and pictures; the newest first."""
     active = Variant.objects.filter(is_active=True)
     return (
-        Product.objects.filter(Exists(active.filter(product=OuterRef("pk"))), is_published=True)
+        Product.objects.filter(LISTED)
+        .defer("search")
         .select_related("category")
         .prefetch_related(Prefetch("variants", queryset=active), "images")
-    )
-
-
-def search(*, query: str) -> QuerySet[Product]:
-    """Products whose words match, best first: web search syntax, or part of a name or SKU.
-
-    An empty query finds everything.
-    """
-    query = query.replace("\x00", "")[:QUERY_LENGTH].strip()
-    if not query:
-        return published()
-    words = SearchQuery(query, search_type="websearch", config="english")
-    vector = (
-        SearchVector("name", weight="A", config="english")
-        + SearchVector("summary", "category__name", weight="B", config="english")
-        + SearchVector("description", "details", weight="C", config="english")
-    )
-    named = Variant.objects.filter(
-        Q(sku__iexact=query) | Q(name__icontains=query), product=OuterRef("pk"), is_active=True
-    )
-    return (
-        published()
-        .annotate(words=vector, rank=SearchRank(vector, words))
-        .filter(Q(words=words) | Q(name__icontains=query) | Exists(named))
-        .order_by("-rank", "-created_at", "name")
+        .order_by("-created_at", "-id")
     )
 
 
@@ -60,6 +33,12 @@ def related(*, product: Product, limit: int = 4) -> list[Product]:
     """Others of the same category, the newest first."""
     others = published().filter(category=product.category_id).exclude(pk=product.pk)[:limit]
     return count_available(others)
+
+
+def by_slugs(*, slugs: Sequence[str]) -> list[Product]:
+    """Those that are still seen, in the order in which they were named."""
+    found = {product.slug: product for product in published().filter(slug__in=slugs)}
+    return count_available(found[slug] for slug in slugs if slug in found)
 
 
 def count_available(products: Iterable[Product]) -> list[Product]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Avg, Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from shop.models import LineItem, Order, Product, Review, User
@@ -32,11 +32,20 @@ class WhyNot(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How many of a product's reviews gave so many stars."""
+
+    stars: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """The average and count of the reviews that are shown."""
+    """What the reviews that are shown say together; `shares` from five stars down to one."""
 
     average: float
     count: int
+    shares: list[Share]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,14 @@ class Written:
 
 
 def summary(*, product: Product) -> Summary:
-    totals = shown(product=product).aggregate(average=Avg("rating"), count=Count("pk"))
-    return Summary(average=float(totals["average"] or 0), count=totals["count"])
+    approved = product.reviews.filter(is_approved=True).order_by()
+    counts = dict(approved.values_list("rating").annotate(number=Count("pk")))
+    total = sum(counts.values())
+    return Summary(
+        average=sum(stars * count for stars, count in counts.items()) / total if total else 0.0,
+        count=total,
+        shares=[Share(stars, counts.get(stars, 0)) for stars in (5, 4, 3, 2, 1)],
+    )
 
 
 def shown(*, product: Product) -> QuerySet[Review]:

@@ -6,7 +6,7 @@ Importing `mails` and `payment_events` here makes their tasks known to the worke
 from celery import shared_task
 from django.conf import settings
 
-from shop import mails, order_endings, orders, payment_events, payments, stock_alerts
+from shop import mails, order_endings, orders, payment_events, payments, search, stock_alerts
 from shop.api import idempotency
 from shop.gateways import demo
 from shop.mails import send_mail
@@ -17,6 +17,7 @@ __all__ = [
     "expire_orders",
     "forget_answers",
     "forget_unconfirmed_alerts",
+    "learn_search_words",
     "offer_what_came_in",
     "process_event",
     "process_payment_events",
@@ -85,3 +86,9 @@ def offer_what_came_in() -> int:
 def forget_unconfirmed_alerts() -> int:
     """Delete addresses that nobody confirmed."""
     return stock_alerts.forget_unconfirmed()
+
+
+@shared_task
+def learn_search_words() -> None:
+    """Gather the words that misspelt ones are compared with. Safe to run twice: they are gathered anew."""
+    search.learn_words()

@@ -7,6 +7,7 @@ from shop.views import (
     carts,
     catalogue,
     checkout,
+    fragments,
     mailbox,
     orders,
     pages,
@@ -22,10 +23,13 @@ app_name = "shop"
 
 urlpatterns = [
     path("", catalogue.home, name="home"),
-    path("search/", catalogue.search, name="search"),
+    path("search/", catalogue.find, name="search"),
+    path("search/suggestions/", fragments.suggestions, name="suggestions"),
     path("c/<slug:slug>/", catalogue.category, name="category"),
     path("p/<slug:slug>/", catalogue.product, name="product"),
-    path("p/<slug:slug>/related/", catalogue.related, name="product-related"),
+    path("p/<slug:slug>/related/", fragments.related, name="product-related"),
+    path("recent/", fragments.recent, name="recent"),
+    path("personal/", fragments.personal, name="personal"),
     *account.urlpatterns,
     *privacy.urlpatterns,
     *carts.urlpatterns,

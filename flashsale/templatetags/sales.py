@@ -12,6 +12,7 @@ from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.showing import figure, rounded
 from flashsale.standing import stand
+from shop import pages
 
 register = template.Library()
 register.filter("figure", figure)
@@ -45,6 +46,10 @@ def sale_banner(context: dict[str, Any]) -> dict[str, Any]:
     if banner is None or by_clock in (Phase.ENDED, Phase.CANCELLED):
         return {"sale": None}
     info = banner.info
+    if request := context.get("request"):
+        # A page with a countdown is old after a second, and one with a sale when the next look at it is due.
+        is_counting = by_clock is Phase.LOBBY
+        pages.keep_no_longer(request, seconds=1 if is_counting else BANNER_SECONDS)
     return {
         "sale": {
             "name": info.name,

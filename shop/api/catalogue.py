@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from shop import catalogue
+from shop import catalogue, facets, search
 from shop.models import Product, Variant
 
 
@@ -53,7 +53,16 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 
     class Meta:
         model = Product
-        fields = ["slug", "name", "summary", "category", "url", "variants"]
+        fields = [
+            "slug",
+            "name",
+            "summary",
+            "category",
+            "url",
+            "rating",
+            "rating_count",
+            "variants",
+        ]
 
     def get_url(self, product: Product) -> str:
         return product.get_absolute_url()
@@ -68,6 +77,19 @@ class ProductDetailSerializer(ProductSerializer):
     parameters=[
         OpenApiParameter("search", OpenApiTypes.STR, description="Words to look for."),
         OpenApiParameter("category", OpenApiTypes.STR, description="The slug of a category."),
+        OpenApiParameter(
+            "kind", OpenApiTypes.STR, many=True, description="Variants of this name; repeatable."
+        ),
+        OpenApiParameter("min", OpenApiTypes.DECIMAL, description="The lowest price from here on."),
+        OpenApiParameter("max", OpenApiTypes.DECIMAL, description="The lowest price up to here."),
+        OpenApiParameter("stock", OpenApiTypes.STR, description="`1`: what can be bought now."),
+        OpenApiParameter("reduced", OpenApiTypes.STR, description="`1`: what is reduced."),
+        OpenApiParameter(
+            "sort",
+            OpenApiTypes.STR,
+            enum=[facets.BEST, *facets.SORTS],
+            description="`best` is for searches, and then what comes first; else `newest`.",
+        ),
     ],
 )
 class ProductList(generics.ListAPIView[Product]):
@@ -76,9 +98,14 @@ class ProductList(generics.ListAPIView[Product]):
     serializer_class = ProductSerializer
 
     def get_queryset(self) -> QuerySet[Product]:
-        products = catalogue.search(query=self.request.GET.get("search", ""))
-        category = self.request.GET.get("category")
-        return products.filter(category__slug=category) if category else products
+        query = search.clean(self.request.GET.get("search", ""))
+        wanted = facets.parse(self.request.GET, query=query)
+        products = facets.narrow(search.matching(query=query), wanted)
+        if category := self.request.GET.get("category", "").replace("\x00", ""):
+            products = products.filter(category__slug=category)
+        if wanted.sort == facets.BEST:
+            return products
+        return products.order_by(*facets.SORTS[wanted.sort])
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)

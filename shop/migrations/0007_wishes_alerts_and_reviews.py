@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('inventory', '0006_expired_holds_are_found'),
-        ('shop', '0005_orders_after_payment'),
+        ('shop', '0006_products_are_searched_and_listed'),
     ]
 
     operations = [

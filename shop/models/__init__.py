@@ -4,7 +4,16 @@ from shop.models.accounts import Address, User
 from shop.models.aftercare import Invoice, Refund, RefundLine, Return, ReturnLine
 from shop.models.alerts import StockAlert, StockOffer
 from shop.models.carts import Cart, CartLine
-from shop.models.catalogue import Category, Product, ProductImage, Review, TaxClass, Variant
+from shop.models.catalogue import (
+    LISTED,
+    Category,
+    Product,
+    ProductImage,
+    Review,
+    SearchWord,
+    TaxClass,
+    Variant,
+)
 from shop.models.idempotency import IdempotentAnswer
 from shop.models.mails import OutgoingMail
 from shop.models.orders import LineItem, Order, OrderEvent
@@ -26,6 +35,7 @@ from shop.models.selling import (
 from shop.models.wishes import Wish
 
 __all__ = [
+    "LISTED",
     "Address",
     "Cart",
     "CartLine",
@@ -51,6 +61,7 @@ __all__ = [
     "Return",
     "ReturnLine",
     "Review",
+    "SearchWord",
     "ShippingMethod",
     "ShippingRate",
     "StockAlert",

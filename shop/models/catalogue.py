@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -38,8 +40,16 @@ class Category(models.Model):
         return reverse("shop:category", args=[self.slug])
 
 
+#: What lists show: published, and with an active variant.
+LISTED = Q(is_published=True, price_from__isnull=False)
+
+
 class Product(models.Model):
-    """A thing with one or more variants that can be bought."""
+    """A thing with one or more variants that can be bought.
+
+    Lists are sorted and searched by columns that the database itself works out of the product's variants and
+    approved reviews (migration 0006): no way of changing a price can forget them.
+    """
 
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
     name = models.CharField(max_length=120)
@@ -50,9 +60,29 @@ class Product(models.Model):
     tax_class = models.CharField(max_length=8, choices=TaxClass.choices, default=TaxClass.STANDARD)
     is_published = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: The lowest price of an active variant; None: there is none.
+    price_from = models.DecimalField(max_digits=10, decimal_places=2, null=True, editable=False)
+    is_reduced = models.BooleanField(default=False, editable=False)
+    rating = models.DecimalField(max_digits=3, decimal_places=2, default=0, editable=False)
+    rating_count = models.PositiveIntegerField(default=0, editable=False)
+    search = SearchVectorField(null=True, editable=False)
 
     class Meta:
         ordering = ["-created_at", "name"]
+        indexes = [
+            GinIndex(fields=["search"], name="product_search"),
+            *(
+                models.Index(fields=[*within, *order], name=f"product_{name}", condition=LISTED)
+                for name, within, order in (
+                    ("newest", [], ["-created_at", "-id"]),
+                    ("by_price", [], ["price_from", "id"]),
+                    ("by_rating", [], ["-rating", "-rating_count", "-id"]),
+                    ("newest_there", ["category"], ["-created_at", "-id"]),
+                    ("by_price_there", ["category"], ["price_from", "id"]),
+                    ("by_rating_there", ["category"], ["-rating", "-rating_count", "-id"]),
+                )
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -187,3 +217,18 @@ class Review(models.Model):
         if self.is_approved:
             return "shown"
         return "refused" if self.refusal else "waiting"
+
+
+class SearchWord(models.Model):
+    """A word of the names in the catalogue: what a misspelt one may have meant. `search.learn_words` keeps them."""
+
+    word = models.CharField(max_length=40, primary_key=True)
+    products = models.PositiveIntegerField(help_text="Products whose name has it.")
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["word"], name="search_word_trigrams", opclasses=["gin_trgm_ops"])
+        ]
+
+    def __str__(self) -> str:
+        return self.word

@@ -1,16 +1,21 @@
-"""Money and pictures in templates."""
+"""Money, pictures and what machines read, in templates."""
 
+import json
 from decimal import Decimal
+from typing import Any
 
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.conf import settings
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, to_locale
 
-from shop import pictures
+from shop import pictures, structured_data
 from shop.models import ProductImage
 
 register = template.Library()
+#: So that no text can end the element that it stands in.
+ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 
 
 @register.filter
@@ -39,3 +44,16 @@ def srcset(image: ProductImage) -> str:
         f"{pictures.rendition_url(file=image.file, width=width)} {width}w"
         for width in pictures.WIDTHS
     )
+
+
+@register.filter
+def absolute(path: str) -> str:
+    """The address of a page or a picture for those who see it from outside."""
+    return structured_data.absolute(path)
+
+
+@register.simple_tag
+def json_ld(data: dict[str, Any]) -> SafeString:
+    """Data for machines; a browser does not run it, and the strict policy lets it be."""
+    said = json.dumps(data, ensure_ascii=False).translate(ESCAPES)
+    return mark_safe(f'<script type="application/ld+json">{said}</script>')  # noqa: S308 -- escaped above

@@ -13,6 +13,7 @@ from shop import cart_news, carts, checkout, drafts, quotes
 from shop.discounts import Buyer
 from shop.forms import AddToCartForm, QuantityForm
 from shop.models import CartLine, User
+from shop.origins import from_our_pages
 
 #: Where the session keeps what was taken out last, until the cart was looked at.
 REMOVED_KEY = "cart_removed"
@@ -61,6 +62,7 @@ def discount(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@from_our_pages
 def add(request: HttpRequest) -> HttpResponse:
     form = AddToCartForm(request.POST)
     if not form.is_valid():

@@ -1,58 +1,92 @@
-"""Looking around: home, categories, search, products, and the optional panels of a product's page."""
+"""Looking around: home, categories, search, products.
+
+These pages are the same bytes for everybody (`shop.pages`): nothing here may ask who is looking.
+"""
 
 import re
+from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Count, QuerySet, Window
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from shop import catalogue
+from shop import catalogue, delivery, facets, pages, search, structured_data
 from shop.forms import AddToCartForm
-from shop.models import Category, Product, Variant
+from shop.models import Category, Variant
 
-#: Products on a page of a list: three, four and six columns come out even.
-PER_PAGE = 24
 PAGE_NUMBER = re.compile("[1-9][0-9]{0,3}")
 #: Products on the home page, of those that are newest and of those before them.
 NEWEST, FEATURED = 4, 8
+#: Products shown to somebody who found nothing.
+CONSOLATION = 4
 
 
 @require_safe
+@pages.shared
 def home(request: HttpRequest) -> HttpResponse:
     products = catalogue.count_available(catalogue.published()[: NEWEST + FEATURED])
     context = {
         "categories": list(Category.objects.all()),
         "newest": products[:NEWEST],
         "featured": products[NEWEST:],
+        "structured": [structured_data.shop()],
     }
+    pages.keep(request, address="")
     return render(request, "shop/home.html", context)
 
 
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    query = request.GET.get("q", "").strip()
-    page = _page(request, catalogue.search(query=query))
-    context = {"query": query, "page": page, "paginator": page.paginator}
+@pages.shared
+def find(request: HttpRequest) -> HttpResponse:
+    """Everything, or what matches; what was misspelt is looked for as the nearest known word."""
+    query = search.clean(request.GET.get("q", ""))
+    wanted, page = facets.parse(request.GET, query=query), _page_number(request)
+    listing = facets.show(products=search.matching(query=query), wanted=wanted, page=page)
+    corrected = ""
+    if not listing.total and query and not wanted.narrows:
+        corrected = search.correct(query=query)
+        if corrected:
+            listing = facets.show(
+                products=search.matching(query=corrected), wanted=wanted, page=page
+            )
+    context = {
+        "query": query,
+        "corrected": corrected if listing.total else "",
+        "listing": listing,
+        "categories": list(Category.objects.all()) if not listing.total else [],
+        "others": [] if listing.total else _consolation(),
+    }
+    if not query and not wanted.narrows:
+        pages.keep(request, address=listing.address)
     return render(request, "shop/search.html", context)
 
 
 @require_safe
+@pages.shared
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     categories = list(Category.objects.all())
     chosen = next((found for found in categories if found.slug == slug), None)
     if chosen is None:
         raise Http404
+    wanted = facets.parse(request.GET)
+    listing = facets.show(
+        products=catalogue.in_category(category=chosen), wanted=wanted, page=_page_number(request)
+    )
     context = {
         "category": chosen,
         "categories": categories,
-        "page": _page(request, catalogue.in_category(category=chosen)),
+        "listing": listing,
+        "structured": [structured_data.breadcrumbs(category=chosen)],
     }
+    if not wanted.narrows:
+        pages.keep(request, address=listing.address)
     return render(request, "shop/category.html", context)
 
 
 @require_safe
+@pages.shared
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     found = catalogue.find_product(slug=slug)
     if found is None:
@@ -65,31 +99,30 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "variant": variant,
         "variants": variants,
         "images": images,
+        "delivery": delivery.estimate(
+            today=timezone.localdate(),
+            country=settings.COUNTRY,
+            weight_grams=variant.weight_grams,
+            subtotal=variant.price,
+        ),
         "form": AddToCartForm(initial={"sku": variant.sku}),
+        "structured": [
+            structured_data.product(product=found, shown=variant),
+            structured_data.breadcrumbs(category=found.category, product=found),
+        ],
     }
+    is_asked_for = request.GET.get("variant") == variant.sku
+    pages.keep(request, address=urlencode({"variant": variant.sku}) if is_asked_for else "")
     return render(request, "shop/product.html", context)
 
 
-@require_safe
-def related(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(catalogue.published().prefetch_related(None), slug=slug)
-    context = {"products": catalogue.related(product=found)}
-    return render(request, "shop/fragments/related.html", context)
+def _page_number(request: HttpRequest) -> int:
+    wanted = request.GET.get("page", "")
+    return int(wanted) if PAGE_NUMBER.fullmatch(wanted) else 1
 
 
-def _page(request: HttpRequest, products: QuerySet[Product]) -> "Page[Product]":
-    """The page asked for, or the nearest there is. The rows bring their total: one query fewer."""
-    paginator = Paginator(products, PER_PAGE)
-    wanted = request.GET.get("page", "1")
-    if PAGE_NUMBER.fullmatch(wanted):
-        first = (int(wanted) - 1) * PER_PAGE
-        rows = products.annotate(total=Window(Count("pk")))[first : first + PER_PAGE]
-        if listed := catalogue.count_available(rows):
-            paginator.count = rows[0].total
-            return Page(listed, int(wanted), paginator)
-    page = paginator.get_page(wanted)
-    page.object_list = catalogue.count_available(page.object_list)
-    return page
+def _consolation() -> list[object]:
+    return list(catalogue.count_available(catalogue.published()[:CONSOLATION]))
 
 
 def _chosen(variants: list[Variant], sku: str) -> Variant:

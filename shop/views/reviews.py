@@ -33,8 +33,7 @@ def product_reviews(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "product": found,
         "reviews": paginator.get_page(request.GET.get("page")),
-        "average": summary.average,
-        "count": summary.count,
+        "summary": summary,
         "standing": standing,
         "form": _form(standing.own) if standing.why_not is None else None,
         "is_page": is_page,

@@ -6,8 +6,10 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from config import crawlers
 from flashsale.models import Sale
-from tests.factories import make_draft, make_sale
+from shop.models import Product
+from tests.factories import make_draft, make_sale, make_variant
 
 pytestmark = pytest.mark.django_db
 
@@ -29,10 +31,26 @@ def test_robots_are_kept_out_of_the_line_and_let_into_the_rest(client: Client) -
 def test_the_sitemap_names_what_anybody_may_see(client: Client) -> None:
     sale, draft, rehearsal = make_sale(), make_draft(), make_sale()
     Sale.objects.filter(pk=rehearsal.id).update(is_rehearsal=True)
-    shown = client.get("/sitemap.xml").content.decode()
+    index = client.get("/sitemap.xml").content.decode()
+    sections = [f"/sitemap-{name}.xml" for name in ("products", "categories", "sales")]
+    for section in sections:
+        assert f"<loc>http://testserver{section}</loc>" in index
+    shown = "".join(client.get(section).content.decode() for section in sections)
     variant = Sale.objects.get(pk=sale.id).items.get().variant
     for path in (f"/sales/{sale.slug}/", variant.product.get_absolute_url(), "/c/lamps/"):
         assert f"<loc>http://testserver{path}</loc>" in shown
     for slug in (draft.slug, rehearsal.slug):
         assert f"/sales/{slug}/" not in shown
     assert "/line/" not in shown
+
+
+def test_a_long_sitemap_is_given_in_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    variants = [make_variant() for _ in range(3)]
+    Product.objects.filter(pk=variants[0].product_id).update(is_published=False)
+    monkeypatch.setattr(crawlers.Products, "limit", 1)
+    index = client.get("/sitemap.xml").content.decode()
+    assert index.count("sitemap-products.xml") == 2
+    second = client.get("/sitemap-products.xml", {"p": 2}).content.decode()
+    assert variants[2].product.get_absolute_url() in second
+    assert second.count("<loc>") == 1
+    assert client.get("/sitemap-nothing.xml").status_code == 404

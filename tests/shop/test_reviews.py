@@ -51,7 +51,9 @@ def test_only_approved_reviews_count() -> None:
         Review.objects.create(
             product=product, user=make_user(), rating=rating, title="So", is_approved=approved
         )
-    assert reviews.summary(product=product) == reviews.Summary(average=3.5, count=2)
+    summary = reviews.summary(product=product)
+    assert (summary.average, summary.count) == (3.5, 2)
+    assert [share.count for share in summary.shares] == [1, 0, 0, 1, 0]
     assert {review.rating for review in reviews.shown(product=product)} == {5, 2}
 
 

@@ -1,0 +1,155 @@
+"""Finding products by words, also by parts of words and by misspelt ones.
+
+A word is looked for in a stored vector that the database keeps (migration 0006): names weigh more than kinds, SKUs
+and the category, and these more than descriptions. What is typed last may be the beginning of a word. When nothing
+matches, each unknown word is exchanged for the nearest one of the catalogue's names, and the page says so.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from shop.catalogue import published
+from shop.models import Category, Product, SearchWord
+
+#: Signs of a search that are looked at; longer ones are not words any more.
+QUERY_LENGTH = 100
+#: Words of a search that may be corrected: each costs a look at the index.
+MOST_CORRECTED = 6
+#: How alike a word must be to what was typed, from 0 to 1: "lmap" and "lamp" are 0.75, "lamp" and "desk" 0.
+LIKENESS = 0.6
+#: Words that the database offers as near, before likeness is judged here.
+NEAR_WORDS = 200
+#: Suggestions while typing: products and categories. The first may be looked for among so many matches.
+SUGGESTED, SUGGESTED_CATEGORIES, LOOKED_AT = 6, 2, 200
+#: Signs from which suggestions are made: one letter begins every other word.
+SHORTEST_SUGGESTED = 2
+WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+#: A search that is words alone, and so may end in the beginning of one; others use quotes, minus or OR.
+PLAIN = re.compile(r"[\w\s'’-]*")
+EXCLUDES = re.compile(r"(?:^|\s)-|(?:^|\s)or\s", re.IGNORECASE)
+
+GATHER_WORDS = """
+INSERT INTO shop_searchword (word, products)
+SELECT word, ndoc FROM ts_stat($$
+    SELECT to_tsvector('simple', concat_ws(' ', product.name, product.summary, category.name,
+        (SELECT string_agg(variant.name, ' ') FROM shop_variant variant
+         WHERE variant.product_id = product.id AND variant.is_active)))
+    FROM shop_product product JOIN shop_category category ON category.id = product.category_id
+    WHERE product.is_published AND product.price_from IS NOT NULL
+$$)
+WHERE length(word) BETWEEN 3 AND 40 AND word ~ '^[[:alpha:]]'
+ON CONFLICT (word) DO UPDATE SET products = excluded.products
+"""
+#: Near: by its trigrams, or as long as what was typed and with the same beginning; or it holds what was typed.
+FIND_NEAR = """
+SELECT word, products FROM shop_searchword
+WHERE word %% %(word)s OR word LIKE %(within)s
+    OR (word LIKE %(first)s AND length(word) BETWEEN %(length)s - 1 AND %(length)s + 1)
+ORDER BY similarity(word, %(word)s) DESC, products DESC, word
+LIMIT %(limit)s
+"""
+#: An advisory lock's number: words are learnt by one at a time.
+LEARN_LOCK = 0x7EA4
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    products: list[Product]
+    categories: list[Category]
+
+    def __bool__(self) -> bool:
+        return bool(self.products or self.categories)
+
+
+def clean(query: str) -> str:
+    """What was typed, as far as it is looked at."""
+    return " ".join(query.replace("\x00", "")[:QUERY_LENGTH].split())
+
+
+def matching(*, query: str) -> QuerySet[Product]:
+    """Products whose words match, each with its `rank`: web search syntax, or words of which the last may go on.
+
+    An empty query finds everything, the newest first.
+    """
+    query = clean(query)
+    if not query:
+        return published()
+    words = SearchQuery(query, search_type="websearch", config="english")
+    if beginning := _beginning(query):
+        words |= SearchQuery(beginning, search_type="raw", config="simple")
+    rank = SearchRank(F("search"), words)
+    return published().filter(search=words).annotate(rank=rank).order_by("-rank", "-id")
+
+
+def correct(*, query: str) -> str:
+    """The query with each word that no name has exchanged for the nearest one; '' when nothing is near."""
+    words = [word.lower() for word in WORD.findall(clean(query))][:MOST_CORRECTED]
+    nearest = [_nearest(word) for word in words]
+    corrected = " ".join(word for word in nearest if word)
+    return "" if corrected == " ".join(words) else corrected
+
+
+def suggest(*, query: str) -> Suggestions:
+    """What somebody who is still typing may mean; nothing before the second sign."""
+    query = clean(query)
+    beginning = _beginning(query)
+    if len(query) < SHORTEST_SUGGESTED or not beginning:
+        return Suggestions([], [])
+    words = SearchQuery(beginning, search_type="raw", config="simple")
+    some = published().order_by().filter(search=words).values("pk")[:LOOKED_AT]
+    products = (
+        published()
+        .prefetch_related(None)
+        .filter(pk__in=some)
+        .order_by(SearchRank(F("search"), words).desc(), "-rating", "-id")
+    )
+    named = Q(name__istartswith=query) | Q(name__icontains=f" {query}")
+    categories = Category.objects.filter(named)[:SUGGESTED_CATEGORIES]
+    return Suggestions(list(products[:SUGGESTED]), list(categories))
+
+
+def learn_words() -> None:
+    """Gather the words of the catalogue's names anew. Safe to run twice, and at once with itself."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEARN_LOCK])
+        SearchWord.objects.update(products=0)
+        cursor.execute(GATHER_WORDS)
+        SearchWord.objects.filter(products=0).delete()
+
+
+def _beginning(query: str) -> str:
+    """A raw tsquery of all words, the last of which may go on; '' for a query that says more than words."""
+    if not PLAIN.fullmatch(query) or EXCLUDES.search(query):
+        return ""
+    words = re.findall(r"[^\W_]+", query)
+    return " & ".join(f"'{word}'" for word in words) + ":*" if words else ""
+
+
+def _nearest(word: str) -> str:
+    """The word itself where it is known, or the nearest known one; '' when there is none."""
+    if len(word) < 3:
+        return word
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FIND_NEAR,
+            {
+                "word": word,
+                "within": f"%{word}%",
+                "first": f"{word[0]}%",
+                "length": len(word),
+                "limit": NEAR_WORDS,
+            },
+        )
+        known: dict[str, int] = dict(cursor.fetchall())
+    if word in known:
+        return word
+    if holding := [other for other in known if word in other]:
+        return min(holding, key=lambda other: (len(other), other))
+    likeness = {other: SequenceMatcher(None, word, other).ratio() for other in known}
+    best = max(known, key=lambda other: (likeness[other], known[other], other), default="")
+    return best if best and likeness[best] >= LIKENESS else ""
