@@ -18,6 +18,7 @@ from bench import (
     latency,
     line,
     line_nginx,
+    looking,
     memory,
     pages,
     plots,
@@ -56,6 +57,7 @@ def everything(size: Size) -> int:
         summary |= _said("Buy against an empty view", buy.measure(size))
         summary |= _said("the line against an empty view", line.measure(size))
         summary |= _said("line document through nginx", line_nginx.measure(size))
+        summary |= _said("looking around", looking.measure(size))
         summary |= _said("rows", rows.measure(size))
         tables = {
             "machine": _machine(load),

@@ -44,6 +44,8 @@ def by_slugs(*, slugs: Sequence[str]) -> list[Product]:
 def count_available(products: Iterable[Product]) -> list[Product]:
     """Set what a list shows of variants: `available`, and `lowest_price` where reduced; in two queries at most."""
     listed = list(products)
+    if not listed:
+        return []
     variants = [variant for product in listed for variant in product.variants.all()]
     free = stock.available(skus=[variant.sku for variant in variants])
     for variant in variants:

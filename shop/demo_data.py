@@ -23,7 +23,7 @@ from django.utils.text import slugify
 
 from inventory import stock
 from inventory.models import Stock
-from shop import accounts, taxes
+from shop import accounts, search, taxes
 from shop.demo import past_orders
 from shop.demo.goods import CATEGORIES, FIRST, Thing
 from shop.demo.household import HOUSEHOLD
@@ -70,6 +70,7 @@ def seed() -> None:
         _seed_price_history(products)
         _seed_reviews(products)
         _seed_selling()
+        search.learn_words()
         if settings.DEMO:
             _seed_accounts()
             past_orders.seed()

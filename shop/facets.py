@@ -1,19 +1,18 @@
 """Lists of products as shoppers narrow them: kinds, a price, in stock, reduced; sorted, and in pages.
 
-A list is judged by at most `MOST` of its products, in one query: what it shows takes the same time in a shop of fifty
-products as in one of a hundred thousand. Up to there every figure is exact; a longer list says "more than", and its
-facets are told without figures.
+A list is judged by at most `MOST` of its products: what it shows takes about the same time in a shop of fifty products
+as in one of a hundred thousand. Up to there every figure is exact; a longer list says "more than", and its facets are
+told without figures.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Paginator
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.http import QueryDict
 
 from inventory.models import Stock
@@ -23,6 +22,8 @@ from shop.models import Product, Variant
 #: Products of a list that are looked at: fifty pages.
 PER_PAGE, MOST_PAGES = 24, 50
 MOST = PER_PAGE * MOST_PAGES
+#: Pages after the one shown that are counted of a long list that is narrowed.
+PAGES_AHEAD = 4
 #: Kinds that are offered for choice, and that may be chosen at once.
 MOST_KINDS = 12
 #: Sorting by name in the address; each ends in the id, so that pages never show a product twice.
@@ -77,9 +78,9 @@ class Listed:
     pk: int
     price: Decimal
     reduced: bool
-    in_stock: bool
-    kinds: Sequence[str]
     rank: float = 0.0
+    kinds: Set[str] = frozenset()
+    in_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,47 +198,88 @@ def parse(data: QueryDict, *, query: str = "") -> Wanted:
 
 
 def show(*, products: QuerySet[Product], wanted: Wanted, page: int) -> Listing:
-    """The page of what is wanted of `products`, or the nearest there is, in six queries at most."""
-    looked_at = _look(products, is_ranked=bool(wanted.query))
-    is_long = len(looked_at) > MOST
-    fitting = [row for row in looked_at if all(test(row) for test in _tests(wanted).values())]
-    ordered = None
-    if wanted.sort == BEST:
-        ordered = [row.pk for row in sorted(fitting, key=lambda row: (-row.rank, -row.pk))[:MOST]]
-    narrowed = narrow(products, wanted)
-    total = len(fitting)
-    if is_long and ordered is None:
-        total = narrowed.order_by()[: MOST + 1].count()
-    number = min(max(1, page), max(1, -(-min(total, MOST) // PER_PAGE)))
-    prices = [row.price for row in looked_at]
+    """The page of what is wanted of `products`, or the nearest there is, in seven queries at most."""
+    looked_at = _look(products, wanted)
+    if len(looked_at) > MOST:
+        return _show_long(products, wanted, page, looked_at)
+    known = _with_variants(looked_at)
+    fitting = [row for row in known if all(test(row) for test in _tests(wanted).values())]
+    number = _nearest(page, len(fitting))
+    prices = [row.price for row in known]
     return Listing(
         wanted=wanted,
-        products=_page(narrowed, wanted, ordered, number),
+        products=_page(narrow(products, wanted), wanted, fitting, number),
         number=number,
-        total=min(total, MOST),
-        is_more=total > MOST or (is_long and ordered is not None),
-        kinds=_kinds(looked_at, wanted, is_long=is_long),
-        in_stock=None if is_long else _count(looked_at, wanted, "in_stock"),
-        reduced=None if is_long else _count(looked_at, wanted, "reduced"),
+        total=len(fitting),
+        is_more=False,
+        kinds=_kinds(known, wanted),
+        in_stock=_count(known, wanted, "in_stock"),
+        reduced=_count(known, wanted, "reduced"),
         cheapest=min(prices, default=None),
         dearest=max(prices, default=None),
         pills=_pills(wanted),
     )
 
 
-def _look(products: QuerySet[Product], *, is_ranked: bool) -> list[Listed]:
-    active = Variant.objects.filter(product=OuterRef("pk"), is_active=True)
-    rows = (
-        products.order_by()
-        .annotate(
-            has_stock=Exists(_in_stock()),
-            kinds=ArraySubquery(active.order_by().values("name")),
-        )
-        .values_list(
-            "pk", "price_from", "is_reduced", "has_stock", "kinds", *(["rank"] if is_ranked else [])
-        )
+def _show_long(
+    products: QuerySet[Product], wanted: Wanted, page: int, looked_at: list[Listed]
+) -> Listing:
+    """A list too long for figures. Counting stops a few pages after this one; the kinds are those of the page."""
+    narrowed, fitting, total = narrow(products, wanted), looked_at, MOST + 1
+    if wanted.narrows and wanted.sort == BEST:
+        fitting = _look(narrowed, wanted)
+        total = len(fitting)
+    elif wanted.narrows:
+        counted = min(MOST, (page + PAGES_AHEAD) * PER_PAGE) + 1
+        total = narrowed.order_by()[:counted].count()
+        fitting = []
+    is_more = total > MOST or (wanted.narrows and not fitting and total == counted)
+    total -= is_more
+    number = _nearest(page, total)
+    shown = _page(narrowed, wanted, fitting[:MOST], number)
+    seen = {variant.name for product in shown for variant in product.variants.all()}
+    kinds = sorted((seen | set(wanted.kinds)) - {""}, key=str.casefold)[:MOST_KINDS]
+    return Listing(
+        wanted=wanted,
+        products=shown,
+        number=number,
+        total=total,
+        is_more=is_more,
+        kinds=[Choice(kind, None, kind in wanted.kinds) for kind in kinds],
+        in_stock=None,
+        reduced=None,
+        cheapest=None,
+        dearest=None,
+        pills=_pills(wanted),
     )
-    return [Listed(*row) for row in rows[: MOST + 1]]
+
+
+def _nearest(page: int, total: int) -> int:
+    return min(max(1, page), max(1, -(-min(total, MOST) // PER_PAGE)))
+
+
+def _look(products: QuerySet[Product], wanted: Wanted) -> list[Listed]:
+    columns = ["pk", "price_from", "is_reduced", *(["rank"] if wanted.query else [])]
+    return [Listed(*row) for row in products.order_by().values_list(*columns)[: MOST + 1]]
+
+
+def _with_variants(rows: list[Listed]) -> list[Listed]:
+    """The same rows with their kinds, and whether one of them is in stock."""
+    free = Stock.objects.filter(sku=OuterRef("sku"), pool=Stock.MAIN, on_hand__gt=F("allocated"))
+    variants = (
+        # A subquery with a limit is looked up row by row; an EXISTS might read the whole stock first.
+        Variant.objects.filter(product__in=[row.pk for row in rows], is_active=True)
+        .order_by()
+        .annotate(free=Subquery(free.values("pk")[:1]))
+        .values_list("product_id", "name", "free")
+    )
+    kinds: dict[int, set[str]] = {row.pk: set() for row in rows}
+    in_stock = set()
+    for product, name, found in variants if rows else ():
+        kinds[product].add(name)
+        if found is not None:
+            in_stock.add(product)
+    return [replace(row, kinds=kinds[row.pk], in_stock=row.pk in in_stock) for row in rows]
 
 
 def _in_stock() -> QuerySet[Variant]:
@@ -281,15 +323,16 @@ def narrow(products: QuerySet[Product], wanted: Wanted) -> QuerySet[Product]:
 
 
 def _page(
-    narrowed: QuerySet[Product], wanted: Wanted, ordered: list[int] | None, number: int
+    narrowed: QuerySet[Product], wanted: Wanted, fitting: list[Listed], number: int
 ) -> list[Product]:
+    """The products of a page: of a search by their rank among what was looked at, else as the database sorts."""
     first = (number - 1) * PER_PAGE
-    if ordered is None:
+    if wanted.sort != BEST:
         rows = narrowed.order_by(*SORTS[wanted.sort])[first : first + PER_PAGE]
         return catalogue.count_available(rows)
-    wished = ordered[first : first + PER_PAGE]
-    by_pk = {product.pk: product for product in catalogue.published().filter(pk__in=wished)}
-    return catalogue.count_available(by_pk[pk] for pk in wished if pk in by_pk)
+    ordered = sorted(fitting, key=lambda row: (-row.rank, -row.pk))[first : first + PER_PAGE]
+    by_pk = catalogue.published().in_bulk([row.pk for row in ordered])
+    return catalogue.count_available(by_pk[row.pk] for row in ordered if row.pk in by_pk)
 
 
 def _others(rows: Sequence[Listed], wanted: Wanted, name: str) -> list[Listed]:
@@ -302,14 +345,12 @@ def _count(rows: Sequence[Listed], wanted: Wanted, name: str) -> int:
     return sum(bool(getattr(row, name)) for row in _others(rows, wanted, name))
 
 
-def _kinds(rows: Sequence[Listed], wanted: Wanted, *, is_long: bool) -> list[Choice]:
+def _kinds(rows: Sequence[Listed], wanted: Wanted) -> list[Choice]:
     """The most frequent kinds, and those that were chosen."""
-    counts = Counter(
-        kind for row in _others(rows, wanted, "kinds") for kind in set(row.kinds) if kind
-    )
+    counts = Counter(kind for row in _others(rows, wanted, "kinds") for kind in row.kinds if kind)
     offered = {kind for kind, _ in counts.most_common(MOST_KINDS)} | set(wanted.kinds)
     return [
-        Choice(kind, None if is_long else counts[kind], kind in wanted.kinds)
+        Choice(kind, counts[kind], kind in wanted.kinds)
         for kind in sorted(offered, key=str.casefold)
     ]
 

@@ -6,6 +6,8 @@ matches, each unknown word is exchanged for the nearest one of the catalogue's n
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -18,8 +20,8 @@ from shop.models import Category, Product, SearchWord
 
 #: Signs of a search that are looked at; longer ones are not words any more.
 QUERY_LENGTH = 100
-#: Words of a search that may be corrected: each costs a look at the index.
-MOST_CORRECTED = 6
+#: Words of a search that may be corrected, as each costs a look at the index, and signs of the shortest that is.
+MOST_CORRECTED, SHORTEST_CORRECTED = 6, 3
 #: How alike a word must be to what was typed, from 0 to 1: "lmap" and "lamp" are 0.75, "lamp" and "desk" 0.
 LIKENESS = 0.6
 #: Words that the database offers as near, before likeness is judged here.
@@ -45,13 +47,17 @@ $$)
 WHERE length(word) BETWEEN 3 AND 40 AND word ~ '^[[:alpha:]]'
 ON CONFLICT (word) DO UPDATE SET products = excluded.products
 """
-#: Near: by its trigrams, or as long as what was typed and with the same beginning; or it holds what was typed.
+#: Near a word: by its trigrams, or about as long and with the same beginning; or it holds what was typed.
 FIND_NEAR = """
-SELECT word, products FROM shop_searchword
-WHERE word %% %(word)s OR word LIKE %(within)s
-    OR (word LIKE %(first)s AND length(word) BETWEEN %(length)s - 1 AND %(length)s + 1)
-ORDER BY similarity(word, %(word)s) DESC, products DESC, word
-LIMIT %(limit)s
+SELECT typed.word, near.word, near.products
+FROM unnest(%(words)s::text[]) AS typed (word), LATERAL (
+    SELECT known.word, known.products FROM shop_searchword known
+    WHERE known.word %% typed.word OR known.word LIKE '%%' || typed.word || '%%'
+        OR (known.word LIKE left(typed.word, 1) || '%%'
+            AND length(known.word) BETWEEN length(typed.word) - 1 AND length(typed.word) + 1)
+    ORDER BY similarity(known.word, typed.word) DESC, known.products DESC, known.word
+    LIMIT %(limit)s
+) near
 """
 #: An advisory lock's number: words are learnt by one at a time.
 LEARN_LOCK = 0x7EA4
@@ -89,7 +95,13 @@ def matching(*, query: str) -> QuerySet[Product]:
 def correct(*, query: str) -> str:
     """The query with each word that no name has exchanged for the nearest one; '' when nothing is near."""
     words = [word.lower() for word in WORD.findall(clean(query))][:MOST_CORRECTED]
-    nearest = [_nearest(word) for word in words]
+    known: dict[str, dict[str, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        long_ones = list({word for word in words if len(word) >= SHORTEST_CORRECTED})
+        cursor.execute(FIND_NEAR, {"words": long_ones, "limit": NEAR_WORDS})
+        for word, near, products in cursor.fetchall():
+            known[word][near] = products
+    nearest = [_nearest(word, known[word]) for word in words]
     corrected = " ".join(word for word in nearest if word)
     return "" if corrected == " ".join(words) else corrected
 
@@ -97,7 +109,7 @@ def correct(*, query: str) -> str:
 def suggest(*, query: str) -> Suggestions:
     """What somebody who is still typing may mean; nothing before the second sign."""
     query = clean(query)
-    beginning = _beginning(query)
+    beginning = _beginning(query, weights="AB")
     if len(query) < SHORTEST_SUGGESTED or not beginning:
         return Suggestions([], [])
     words = SearchQuery(beginning, search_type="raw", config="simple")
@@ -122,31 +134,25 @@ def learn_words() -> None:
         SearchWord.objects.filter(products=0).delete()
 
 
-def _beginning(query: str) -> str:
-    """A raw tsquery of all words, the last of which may go on; '' for a query that says more than words."""
+def _beginning(query: str, *, weights: str = "") -> str:
+    """A raw tsquery of all words, the last of which may go on; '' for a query that says more than words.
+
+    `weights` are the parts of the vector that are looked at: A names, B kinds, SKUs, summary and category.
+    """
     if not PLAIN.fullmatch(query) or EXCLUDES.search(query):
         return ""
     words = re.findall(r"[^\W_]+", query)
-    return " & ".join(f"'{word}'" for word in words) + ":*" if words else ""
+    *whole, last = words or [""]
+    terms = [f"'{word}':{weights}" if weights else f"'{word}'" for word in whole]
+    return " & ".join([*terms, f"'{last}':*{weights}"]) if last else ""
 
 
-def _nearest(word: str) -> str:
-    """The word itself where it is known, or the nearest known one; '' when there is none."""
-    if len(word) < 3:
-        return word
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FIND_NEAR,
-            {
-                "word": word,
-                "within": f"%{word}%",
-                "first": f"{word[0]}%",
-                "length": len(word),
-                "limit": NEAR_WORDS,
-            },
-        )
-        known: dict[str, int] = dict(cursor.fetchall())
-    if word in known:
+def _nearest(word: str, known: Mapping[str, int]) -> str:
+    """The word itself where it is known, or the nearest known one; '' when there is none.
+
+    `known` are words that may be near, each with the number of its products.
+    """
+    if word in known or len(word) < SHORTEST_CORRECTED:
         return word
     if holding := [other for other in known if word in other]:
         return min(holding, key=lambda other: (len(other), other))

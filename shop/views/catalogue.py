@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -40,22 +40,20 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @pages.shared
 def find(request: HttpRequest) -> HttpResponse:
-    """Everything, or what matches; what was misspelt is looked for as the nearest known word."""
+    """Everything, or what matches; from what was misspelt one is led on to the nearest known words."""
     query = search.clean(request.GET.get("q", ""))
-    wanted, page = facets.parse(request.GET, query=query), _page_number(request)
-    listing = facets.show(products=search.matching(query=query), wanted=wanted, page=page)
-    corrected = ""
-    if not listing.total and query and not wanted.narrows:
-        corrected = search.correct(query=query)
-        if corrected:
-            listing = facets.show(
-                products=search.matching(query=corrected), wanted=wanted, page=page
-            )
+    wanted = facets.parse(request.GET, query=query)
+    found = search.matching(query=query)
+    listing = facets.show(products=found, wanted=wanted, page=_page_number(request))
+    typed = search.clean(request.GET.get("typed", ""))
+    if not listing.total and query and not typed and not wanted.narrows:
+        if corrected := search.correct(query=query):
+            return redirect(f"{request.path}?{urlencode({'q': corrected, 'typed': query})}")
     context = {
         "query": query,
-        "corrected": corrected if listing.total else "",
+        "typed": typed,
         "listing": listing,
-        "categories": list(Category.objects.all()) if not listing.total else [],
+        "categories": [] if listing.total else list(Category.objects.all()),
         "others": [] if listing.total else _consolation(),
     }
     if not query and not wanted.narrows:

@@ -127,7 +127,7 @@ def test_a_list_takes_the_same_queries_whatever_it_holds(
     for number in range(size):
         make_variant(units=number % 3, name=f"Kind {number}")
     Variant.objects.update(compare_at_price=Decimal(200))
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         shown = listing("stock=1&sort=price")
         [product.images.all() for product in shown.products]
 

@@ -95,13 +95,23 @@ def test_learning_forgets_the_words_of_what_is_not_published() -> None:
     assert not SearchWord.objects.filter(word="secretlamp").exists()
 
 
-def test_a_misspelt_search_shows_what_was_meant_and_says_so(client: Client) -> None:
+def test_a_misspelt_search_leads_on_to_what_was_meant_and_says_so(client: Client) -> None:
     product = rename(make_variant(), "Lantern")
     search.learn_words()
-    answer = client.get("/search/", {"q": "lantren"})
-    assert answer.context["listing"].products == [product]
-    assert 'href="/search/?q=lantern"' in answer.content.decode()
+    answer = client.get("/search/", {"q": "<lantren>"})
+    assert answer["Location"] == "/search/?q=lantern&typed=%3Clantren%3E"
+    page = client.get(answer["Location"])
+    assert page.context["listing"].products == [product]
+    assert "Nothing here is called “&lt;lantren&gt;”. Did you mean" in page.content.decode()
     assert "Did you mean" not in client.get("/search/", {"q": "lantern"}).content.decode()
+
+
+def test_nobody_is_led_in_a_circle(client: Client) -> None:
+    rename(make_variant(), "Lantern")
+    search.learn_words()
+    Product.objects.update(is_published=False)  # the words are old
+    answer = client.get("/search/", {"q": "lantren"}, follow=True)
+    assert (answer.status_code, len(answer.redirect_chain)) == (200, 1)
 
 
 def test_a_search_without_a_result_helps(client: Client) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from flashsale import demo_sales
-from shop import demo_data
+from shop import demo_bulk, demo_data
 
 
 class Command(BaseCommand):
@@ -21,10 +21,20 @@ class Command(BaseCommand):
             help="put the demo sale of an earlier run away and schedule one that opens in a minute",
         )
 
-    def handle(self, *, fresh_sale: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--products", type=int, default=0, metavar="N", help="make up N more products"
+        )
+        parser.add_argument(
+            "--orders", type=int, default=0, metavar="M", help="make up M orders that nobody paid"
+        )
+
+    def handle(
+        self, *, fresh_sale: bool, products: int = 0, orders: int = 0, **options: Any
+    ) -> None:
         if settings.PRODUCTION:
             raise CommandError("The demo's goods and accounts have no place in a real shop.")
         demo_data.seed()
+        demo_bulk.fill(products=products, orders=orders)
         for sale in demo_sales.seed(fresh=fresh_sale, now=timezone.now()):
             opens = timezone.localtime(sale.opens_at)
             self.stdout.write(f"Scheduled {sale.name}, opens {opens:%Y-%m-%d %H:%M:%S %Z}.")
