@@ -5,6 +5,8 @@ again makes what is missing up to the numbers asked for. Orders have no lines an
 sums of money and stock stay as they are.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -89,7 +91,7 @@ ON CONFLICT (reference) DO NOTHING
 
 def fill(*, products: int, orders: int) -> None:
     """Make up so many products with two variants each, and so many orders, where they are not there already."""
-    values = {
+    values: dict[str, Any] = {
         "categories": list(Category.objects.values_list("pk", flat=True)),
         "tempers": list(TEMPERS),
         "materials": list(MATERIALS),

@@ -46,9 +46,9 @@ def find(request: HttpRequest) -> HttpResponse:
     found = search.matching(query=query)
     listing = facets.show(products=found, wanted=wanted, page=_page_number(request))
     typed = search.clean(request.GET.get("typed", ""))
-    if not listing.total and query and not typed and not wanted.narrows:
-        if corrected := search.correct(query=query):
-            return redirect(f"{request.path}?{urlencode({'q': corrected, 'typed': query})}")
+    is_lost = query and not listing.total and not typed and not wanted.narrows
+    if is_lost and (corrected := search.correct(query=query)):
+        return redirect(f"{request.path}?{urlencode({'q': corrected, 'typed': query})}")
     context = {
         "query": query,
         "typed": typed,
