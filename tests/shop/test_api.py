@@ -76,6 +76,8 @@ def test_products_are_paged_with_prices_as_strings(
         "name": newest.product.name,
         "summary": "Gives light.",
         "category": "lamps",
+        "rating": "0.00",
+        "rating_count": 0,
         "url": f"/p/{newest.product.slug}/",
         "variants": [
             {
@@ -120,3 +122,16 @@ def test_a_product_shows_its_variants_and_which_can_be_had(db: None, client: Cli
         ("GONE", False),
     ]
     assert client.get("/api/v1/products/nothing/").json()["code"] == "not_found"
+
+
+def test_products_are_narrowed_and_sorted(db: None, client: Client) -> None:
+    dear = make_variant(units=1, name="Oak", price=90).product
+    cheap = make_variant(name="Oak", price=10, compare_at_price=20).product
+    for address, found in {
+        "sort=price": [cheap, dear],
+        "kind=Oak&stock=1": [dear],
+        "reduced=1": [cheap],
+        "max=50&search=lamp": [cheap],
+    }.items():
+        results = client.get(f"/api/v1/products/?{address}").json()["results"]
+        assert [result["slug"] for result in results] == [one.slug for one in found], address
