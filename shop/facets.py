@@ -19,8 +19,8 @@ from inventory.models import Stock
 from shop import catalogue
 from shop.models import Product, Variant
 
-#: Products of a list that are looked at: fifty pages.
-PER_PAGE, MOST_PAGES = 24, 50
+#: Products of a list that are looked at: twenty-five pages.
+PER_PAGE, MOST_PAGES = 24, 25
 MOST = PER_PAGE * MOST_PAGES
 #: Pages after the one shown that are counted of a long list that is narrowed.
 PAGES_AHEAD = 4
