@@ -9,7 +9,9 @@ their turn; told to stop, it finishes the batch first.
 """
 
 import logging
+import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -98,12 +100,21 @@ def drain(sale: SaleInfo, *, consumer: str) -> Drained:
 
 @contextmanager
 def _finishing_first() -> Iterator[None]:
-    """Told to end in the middle of a batch, this process finishes the batch, and then ends."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    """Told to end in the middle of a batch, this process finishes the batch, and then ends.
+
+    A handler and not a mask: a mask holds for one thread, and libraries have threads of their own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Whoever runs threads ends them, and not a signal.
+        return
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        if told:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def take(*, sale_id: int, consumer: str, reclaim: bool = True) -> list[QueuedClaim]:

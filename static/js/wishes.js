@@ -3,7 +3,20 @@
 
 const TIMEOUT_MS = 5000;
 const HEARTS = "/wishlist/hearts/";
+/** Whoever never sent a form has no wishlist, and nothing is asked for before they press a heart. */
+const HAS_SENT_A_FORM = /(?:^|; )csrftoken=/;
 let token = "";
+
+async function ask() {
+  const answer = await fetch(HEARTS, {
+    headers: { "X-Requested-With": "fetch" },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!answer.ok) throw new Error(`Not told: ${answer.status}`);
+  const known = await answer.json();
+  token = known.token;
+  return known.products;
+}
 
 function showCount(count) {
   document.querySelectorAll("[data-wish-count]").forEach((place) => {
@@ -16,6 +29,7 @@ async function press(button) {
   const isWished = button.getAttribute("aria-pressed") === "true";
   button.setAttribute("aria-pressed", String(!isWished));
   try {
+    if (!token) await ask();
     const answer = await fetch(button.dataset.url, {
       method: "POST",
       headers: { "X-CSRFToken": token, "X-Requested-With": "fetch" },
@@ -44,20 +58,13 @@ function enhance(link, wished) {
 
 async function start() {
   try {
-    const answer = await fetch(HEARTS, {
-      headers: { "X-Requested-With": "fetch" },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (!answer.ok) return;
-    const known = await answer.json();
-    token = known.token;
-    const wished = new Set(known.products);
+    const wished = new Set(HAS_SENT_A_FORM.test(document.cookie) ? await ask() : []);
     const enhanceAll = () =>
       document.querySelectorAll("a[data-wish]").forEach((link) => enhance(link, wished));
     enhanceAll();
     // Panels that come later (static/js/fragments.js) bring products of their own.
     new MutationObserver(enhanceAll).observe(document.body, { childList: true, subtree: true });
-    showCount(known.products.length);
+    showCount(wished.size);
   } catch {
     // The links stay: they lead to a page that does the same.
   }

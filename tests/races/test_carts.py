@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
+from pytest_django import Settings
 
 from inventory import allocation, reservations
 from inventory.models import Reservation, Stock
@@ -24,6 +25,11 @@ from tests.shop.ordering import ADDRESS, line
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 50
+
+
+@pytest.fixture(autouse=True)
+def as_many_unpaid_orders_as_a_test_likes(settings: Settings) -> None:
+    settings.MAX_UNPAID_ORDERS = 1000
 
 
 def place(user: User, *lines: OrderLine) -> Placed | Short:
