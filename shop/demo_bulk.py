@@ -80,10 +80,10 @@ ORDERS = """
 INSERT INTO shop_order (id, reference, email, key, state, currency, subtotal, discount, discount_code, shipping,
     shipping_method, tax, tax_name, tax_is_included, total, note, extension_seconds, carrier,
     tracking_number, tracking_url, recipient, street, street2, postcode, city, country,
-    placed_at, expires_at, closed_at)
+    language, placed_at, expires_at, closed_at)
 SELECT gen_random_uuid(), 'MADE-' || lpad(n::text, 9, '0'), 'shopper-' || n || '@made-up.example',
     gen_random_uuid(), 'expired', %(currency)s, 0, 0, '', 4.90, 'Standard', 0, '', true, 4.90, '', 0, '', '',
-    '', 'Nobody', '1 Nowhere Road', '', '00000', 'Nowhere', 'DE', made.at, made.at, made.at
+    '', 'Nobody', '1 Nowhere Road', '', '00000', 'Nowhere', 'DE', '', made.at, made.at, made.at
 FROM generate_series(1, %(orders)s) n, LATERAL (SELECT now() - make_interval(mins => n) AS at) made
 ON CONFLICT (reference) DO NOTHING
 """

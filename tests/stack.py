@@ -80,14 +80,22 @@ class Stack:
         return (self.directory / f"{name}.log").read_text(errors="replace")
 
 
-#: For the modules whose clicks on Buy are to go both ways: in front of Django, and through it.
-BOTH_WAYS = pytest.mark.parametrize(
-    "stack",
-    [{"EXPRESS_ROUTE": "true"}, {"EXPRESS_ROUTE": "false"}],
-    ids=["express", "django"],
-    indirect=True,
-    scope="module",
-)
+def both_ways(**environment: str) -> pytest.MarkDecorator:
+    """For the modules whose clicks on Buy are to go both ways: in front of Django, and through it (by `make soak`).
+
+    That both give the same answers is tested without a running shop, in `tests/flashsale/test_express*.py`.
+    """
+    return pytest.mark.parametrize(
+        "stack",
+        [
+            pytest.param({"EXPRESS_ROUTE": "true"} | environment, id="express"),
+            pytest.param(
+                {"EXPRESS_ROUTE": "false"} | environment, id="django", marks=pytest.mark.soak
+            ),
+        ],
+        indirect=True,
+        scope="module",
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ DRAW_SIZE = 5
 PLACE = 4
 
 
+@pytest.mark.soak
 def test_from_the_lobby_to_a_paid_order_against_a_crowd(crowd: Crowd, open_page: OpenPage) -> None:
     """Four units, five shoppers, one inside at a time; the person at the browser is drawn fourth."""
     now = timezone.now()

@@ -33,7 +33,7 @@ from tests.stack import PYTHON, ROOT, database_url
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: Lines between two deaths: a prime, so that the same loop is not always met at the same place.
-STEP = 13
+STEP = 29
 PAID = {"order": "paid", "payments": ["captured"], "units": ["confirmed"], "bank": ["captured"]}
 RETURNED = {
     "order": "expired",

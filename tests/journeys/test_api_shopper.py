@@ -14,9 +14,9 @@ from inventory.models import Stock
 from shop.models import Order
 from tests.client import Client
 from tests.factories import make_sale, make_user
-from tests.stack import BOTH_WAYS, Stack, wait_for
+from tests.stack import Stack, both_ways, wait_for
 
-pytestmark = [BOTH_WAYS]
+pytestmark = [both_ways()]
 
 Shoppers = Callable[[], Client]
 

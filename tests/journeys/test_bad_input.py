@@ -21,18 +21,12 @@ from shop.problems import CONTENT_TYPE
 from tests.client import Client
 from tests.factories import make_draft, make_sale, make_user
 from tests.journeys.person import Person
-from tests.stack import Stack
+from tests.stack import Stack, both_ways
 
 # One shopper makes all of these attempts, and the limits on them are tested elsewhere.
 pytestmark = [
     pytest.mark.xdist_group("journeys-bad-input"),
-    pytest.mark.parametrize(
-        "stack",
-        [{"EXPRESS_ROUTE": way, "RATELIMIT_ENABLE": "false"} for way in ("true", "false")],
-        ids=["express", "django"],
-        indirect=True,
-        scope="module",
-    ),
+    both_ways(RATELIMIT_ENABLE="false"),
 ]
 
 

@@ -57,7 +57,7 @@ def fail_one_call_in_five(patch: pytest.MonkeyPatch, random: Random) -> None:
 def let_time_pass() -> None:
     ago = timedelta(minutes=2)
     PaymentIntent.objects.update(updated_at=F("updated_at") - ago, created_at=F("created_at") - ago)
-    PaymentEvent.objects.update(received_at=F("received_at") - ago)
+    PaymentEvent.objects.update(received_at=F("received_at") - ago, due_at=F("due_at") - ago)
     Refund.objects.update(due_at=F("due_at") - ago)
     DemoDelivery.objects.update(deliver_at=F("deliver_at") - ago)
 

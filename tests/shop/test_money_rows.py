@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
@@ -88,6 +89,22 @@ def test_8_the_browser_and_the_event_at_once_are_one_payment(bank: Provider) -> 
     assert list(order.events.values_list("kind", flat=True)).count("paid") == 1
 
 
+def test_8_control_whoever_does_not_look_at_the_state_pays_an_order_twice(
+    bank: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = make_order()
+    pay(order, bank.method("approve"))
+    assert not orders.pay(order=order)
+
+    def change(*, order: Order, states: object, to: str, **stamps: object) -> bool:
+        return bool(Order.objects.filter(pk=order.pk).update(state=to, **stamps))
+
+    monkeypatch.setattr(orders, "change", change)
+    # The last thing in the way is that an order has one invoice.
+    with pytest.raises(IntegrityError, match="invoice"), transaction.atomic():
+        orders.pay(order=order)
+
+
 @pytest.mark.parametrize("is_free", [True, False])
 def test_9_a_yes_after_the_hold_takes_a_free_unit_or_the_money_goes_back(
     bank: Provider, is_free: bool
@@ -150,6 +167,19 @@ def test_11_nobody_is_charged_at_stock_0(bank: Provider) -> None:
     assert (order.payment_intents.count(), bank.kept(order)) == (0, 0)
 
 
+def test_11_control_without_a_look_at_the_units_the_bank_is_asked(
+    bank: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is authorised is still not captured: the units are looked at again before."""
+    lamp = make_variant(units=1)
+    order = make_order(lamp)
+    end_the_hold(order)
+    make_order(lamp)
+    monkeypatch.setattr(orders, "is_alive", lambda order: True)
+    pay(order, bank.method("approve"))
+    assert (order.payment_intents.count(), bank.kept(order)) == (1, 0)
+
+
 def test_12_a_capture_whose_record_fails_is_completed(
     bank: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +196,9 @@ def test_12_a_capture_whose_record_fails_is_completed(
         ("pending", ["confirmed"]),
         int(order.total * 100),
     )
+    # The control: left alone, money was taken for an order that nobody has paid.
+    let_time_pass()
+    assert (shop_books(order)[0], bank.kept(order)) == ("pending", int(order.total * 100))
     settle()
     assert (shop_books(order), bank.kept(order)) == (PAID, int(order.total * 100))
 
@@ -195,10 +228,26 @@ def test_18_a_failed_payment_keeps_the_hold_and_another_card_pays(bank: Provider
     assert bank.kept(order) == int(order.total * 100)
 
 
+def test_18_control_a_decline_that_gave_the_unit_back_would_lose_it_to_another(
+    bank: Provider,
+) -> None:
+    lamp = make_variant(units=1)
+    order = make_order(lamp)
+    pay(order, bank.method("decline"))
+    reservations.release(reservation_ids=orders.reservation_ids(order), reason="test")
+    make_order(lamp)
+    outcome = payments.start(order=order, method=bank.method("approve"))
+    assert isinstance(outcome, payments.NotPayable)
+
+
 def test_25_a_hold_of_the_last_unit_does_not_block_its_own_buyer(bank: Provider) -> None:
-    order = make_order(units=1)
+    lamp = make_variant(units=1)
+    order = make_order(lamp)
     pay(order, bank.method("approve"))
     assert shop_books(order) == PAID
+    # The control: anybody else is told that nothing is left.
+    with pytest.raises(AssertionError):
+        make_order(lamp)
 
 
 # Unknown outcomes
