@@ -25,9 +25,10 @@ from flashsale.models import Purchase
 from inventory.models import Reservation
 from shop import mails
 from shop.models import OutgoingMail
+from shop.order_endings import MOST_SECONDS_BEFORE
 
-#: The mail goes out in the last quarter of a hold, and not before its last ten minutes.
-SHARE_OF_HOLD, MOST_SECONDS_AHEAD = 4, 600
+#: The mail goes out in the last quarter of a hold, and no sooner than that about an unpaid order.
+SHARE_OF_HOLD = 4
 #: A hold shorter than this is over before somebody has opened a mail about it.
 SHORTEST_HOLD_SECONDS = 240
 #: How long after its end the end of a hold is news.
@@ -42,13 +43,13 @@ _ENDS = F("reservation__expires_at")
 def write_due() -> int:
     """Write down the mails that are due; return how many."""
     ahead = ExpressionWrapper(
-        Least(F("sale__hold_seconds") / SHARE_OF_HOLD, MOST_SECONDS_AHEAD) * _SECOND,
+        Least(F("sale__hold_seconds") / SHARE_OF_HOLD, MOST_SECONDS_BEFORE) * _SECOND,
         output_field=DurationField(),
     )
     ending = _held_by_nobody_s_order("ending").filter(
         reservation__state=Reservation.State.HELD,
         reservation__expires_at__gt=Now(),
-        reservation__expires_at__lte=Now() + timedelta(seconds=MOST_SECONDS_AHEAD),
+        reservation__expires_at__lte=Now() + timedelta(seconds=MOST_SECONDS_BEFORE),
         sale__hold_seconds__gte=SHORTEST_HOLD_SECONDS,
     )
     ended = _held_by_nobody_s_order("ended").filter(

@@ -183,8 +183,8 @@ def record_authorised(intent_id: UUID, *, reference: str) -> None:
     """The bank keeps the amount for us: news, or something that we know already.
 
     An order that expired meanwhile gets its chance to take its units again, by a payment that its shopper
-    has not given up. Money that was authorised for a
-    payment that we had given up is let go of, if the provider still keeps it.
+    has not given up. Money that was authorised for one that they have is let go of, if the provider still
+    keeps it.
     """
     with transaction.atomic():
         intent = PaymentIntent.objects.get(pk=intent_id)

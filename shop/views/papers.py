@@ -8,7 +8,7 @@ from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from shop import document_pdf, documents
+from shop import documents
 from shop.documents import Document
 from shop.views.orders import own_order
 
@@ -17,6 +17,9 @@ def paper(document: Document | None) -> HttpResponse:
     """The file, or 404 when there is no such paper (yet)."""
     if document is None:
         raise Http404("There is no such paper.")
+    # Not with the module: it takes a third of a second, and every process of the shop would pay for it.
+    from shop import document_pdf  # noqa: PLC0415
+
     name = f'inline; filename="{slugify(document.title)}.pdf"'
     return HttpResponse(
         document_pdf.draw(document),

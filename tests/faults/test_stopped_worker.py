@@ -21,11 +21,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 CLAIMS, BATCH = 6, 2
 
-#: A worker that is told to stop while it settles its first batch; FINISHING is off in the control.
+#: A worker that is told to stop while it settles its first batch; FINISHING is off in the control. Its second thread is
+#: what libraries start: a signal that is blocked for the first alone would end the process by way of it.
 WORKER = """
-import contextlib, os, signal, sys, time
+import contextlib, os, signal, sys, threading, time
 import django
 django.setup()
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 from flashsale import drain, sales, settling
 
 settle = settling.settle
