@@ -1,7 +1,7 @@
 """Settings, all from the environment; `.env.example` lists what can be set.
 
 `HOLDFAST_ENV` says where this runs: development (the default), demo, test or production. Only production
-must be told everything; it refuses to start on a missing or unsafe value (`config.checks`).
+must be told everything; it refuses to start on a missing or unsafe value (`config.production`).
 """
 
 import os
@@ -441,7 +441,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT", "") or (str(VAR / "static") if PRODUCTION else None)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
-MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT", VAR / "media"))
+MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT", "") or VAR / "media")
 #: The web server or CDN serves pictures in production; elsewhere Django does.
 SERVE_MEDIA = not PRODUCTION
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -458,7 +458,7 @@ STORAGES = {
 
 if PRODUCTION:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+    EMAIL_HOST = os.environ.get("EMAIL_HOST", "") or "localhost"
     EMAIL_PORT = env_int("EMAIL_PORT", 587)
     EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
     EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
@@ -466,7 +466,7 @@ if PRODUCTION:
     EMAIL_TIMEOUT = 10
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", VAR / "mail")
+    EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", "") or VAR / "mail"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"{SHOP_NAME} <shop@example.com>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 #: Who is told when the books do not agree; the log and /metrics say it in any case.

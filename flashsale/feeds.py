@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import cache_control
+from django.views.decorators.vary import vary_on_headers
 
 from flashsale.models import Sale
 
@@ -53,4 +54,7 @@ class Sales(Feed[Sale, object]):
         return item.created_at
 
 
-feed = cache_control(public=True, max_age=KEPT_SECONDS)(Sales())
+#: It speaks the reader's language, so a cache keeps one for each.
+feed = vary_on_headers("Accept-Language", "Cookie")(
+    cache_control(public=True, max_age=KEPT_SECONDS)(Sales())
+)

@@ -1,4 +1,4 @@
-"""Tables of the stockroom. Their constraints are the last guard; `reservations` is the only writer."""
+"""Tables of the stockroom. Their constraints are the last guard; they are written by this room alone."""
 
 import uuid
 

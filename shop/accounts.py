@@ -1,4 +1,4 @@
-"""Accounts: what happens at sign-in, and who may do what here."""
+"""Accounts: what happens at sign-in, who may do what here, and a shopper's orders and address book."""
 
 from fnmatch import fnmatch
 

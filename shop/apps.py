@@ -7,7 +7,10 @@ class ShopConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
-        """What is saved in the admin is seen at once: kept pages are forgotten with every row that they show."""
+        """What is saved is seen at once: kept pages are forgotten with every row that they show.
+
+        Whoever changes rows by `update` calls `pages.forget_all` as well.
+        """
         from shop import pages  # noqa: PLC0415 -- needs the apps ready, as models do
 
         for name in (

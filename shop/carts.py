@@ -130,9 +130,10 @@ def count(*, request: HttpRequest) -> int:
         lines = CartLine.objects.filter(cart=request.session[SESSION_KEY], cart__user=None)
     else:
         return 0
-    units: int | None = lines.filter(variant__is_active=True, is_saved=False).aggregate(
-        units=Sum("quantity")
-    )["units"]
+    shown = lines.filter(
+        variant__is_active=True, variant__product__is_published=True, is_saved=False
+    )
+    units: int | None = shown.aggregate(units=Sum("quantity"))["units"]
     return units or 0
 
 
@@ -240,7 +241,7 @@ def take_back(*, cart: Cart, line_pk: int) -> Changed | Refused:
             .first()
         )
         if line is None:
-            return Refused("This is not in your cart any more.")
+            return Refused(_("This is not in your cart any more."))
         outcome = _bounded(variant=line.variant, wanted=line.quantity)
         if isinstance(outcome, Changed):
             cart.lines.filter(pk=line_pk).update(**_in_cart(outcome))
@@ -306,8 +307,8 @@ def _hold_still(cart: Cart) -> None:
 
 def _bounded(*, variant: Variant, wanted: int) -> Changed | Refused:
     if wanted < 1:
-        return Refused("Choose at least one.")
+        return Refused(_("Choose at least one."))
     free = stock.available(skus=[variant.sku])[variant.sku]
     if free == 0:
-        return Refused(f"{variant.full_name} is sold out.")
+        return Refused(_("%(name)s is sold out.") % {"name": variant.full_name})
     return Changed(variant=variant, quantity=min(wanted, free, MAX_QUANTITY), wanted=wanted)

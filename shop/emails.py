@@ -1,6 +1,6 @@
 """What mails about orders say: which follows from what on an order's timeline, and how it leads to the order.
 
-`orders.record` writes them down in the outbox, `mails`, which sends them.
+`order_states.record` writes them down in the outbox, `mails`, which sends them.
 """
 
 from typing import Any

@@ -225,15 +225,15 @@ def _show_long(
     products: QuerySet[Product], wanted: Wanted, page: int, looked_at: list[Listed]
 ) -> Listing:
     """A list too long for figures. Counting stops a few pages after this one; the kinds are those of the page."""
-    narrowed, fitting, total = narrow(products, wanted), looked_at, MOST + 1
+    narrowed, fitting, total, most = narrow(products, wanted), looked_at, MOST + 1, MOST
     if wanted.narrows and wanted.sort == BEST:
         fitting = _look(narrowed, wanted)
         total = len(fitting)
     elif wanted.narrows:
-        counted = min(MOST, (page + PAGES_AHEAD) * PER_PAGE) + 1
-        total = narrowed.order_by()[:counted].count()
+        most = min(MOST, (page + PAGES_AHEAD) * PER_PAGE)
+        total = narrowed.order_by()[: most + 1].count()
         fitting = []
-    is_more = total > MOST or (wanted.narrows and not fitting and total == counted)
+    is_more = total > most
     total -= is_more
     number = _nearest(page, total)
     shown = _page(narrowed, wanted, fitting[:MOST], number)

@@ -1,4 +1,4 @@
-"""What shoppers type in: cart, address book, own details."""
+"""What shoppers type in, but for the checkout: cart, address book, own details, reviews, alerts."""
 
 from typing import Any
 

@@ -4,9 +4,10 @@
     paid -> cancelled (with refund)       paid | fulfilled -> refunded
     expired -> pending, when a late authorisation found its units free once more
 
-Rows are taken in one order: the order, its payment intents, its reservations, the stock. Whoever holds the
-order's row decides; so an order whose reservations a payment confirmed can not expire. Money is moved by
-`payments`, later: here an intent is only told where it has to go (cancelling, refunding).
+Rows are taken in one order: the order, its payment intents, its reservations, the stock, its discount code.
+Whoever holds the order's row decides; so an order whose reservations a payment confirmed can not expire. Money
+is moved by `payments` and `refund_settling`, later: here an intent is only told where it has to go (cancelling,
+refunding).
 """
 
 import logging

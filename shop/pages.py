@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
@@ -83,9 +84,7 @@ def forget_all(**kwargs: Any) -> None:
 
 
 def _next_generation() -> None:
-    cache.add(GENERATION, 0, timeout=None)
-    if cache.get(GENERATION) is not None:
-        cache.incr(GENERATION)
+    cache.set(GENERATION, uuid4().hex, timeout=None)
 
 
 def _find(request: HttpRequest) -> bytes | None:
@@ -104,7 +103,7 @@ def _store(request: HttpRequest, body: bytes) -> None:
 
 def _key(request: HttpRequest) -> str:
     """By generation, so that a page that was made of old rows is not found after the change."""
-    generation = cache.get(GENERATION, 0)
+    generation = cache.get(GENERATION, "")
     address = f"{request.path}?{request.META.get('QUERY_STRING', '')}"
     named = hashlib.sha256(f"{request.get_host()} {address}".encode()).hexdigest()
     return f"page:{generation}:{get_language()}:{named}"

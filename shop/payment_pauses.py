@@ -26,8 +26,8 @@ MOST_TRIES = 9999
 
 
 def due() -> Q:
-    """Intents whose pause is over; a cancellation or refund that nobody has tried yet is due at once."""
-    untouched = Q(state__in=[State.CANCELLING, State.REFUNDING], tries=0)
+    """Intents whose pause is over; a cancellation that nobody has tried yet is due at once."""
+    untouched = Q(state=State.CANCELLING, tries=0)
     last = len(PAUSES) - 1
     rested = Q(tries__gte=last, updated_at__lt=_ago(PAUSES[last]))
     for tries, seconds in enumerate(PAUSES[:last]):

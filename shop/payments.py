@@ -2,7 +2,9 @@
 
     created -> authorised -> confirmed -> captured -> refunding -> refunded (by `refund_settling`)
     created -> declined
-    created | authorised | confirmed -> cancelling -> cancelled (or refunding, if it was captured after all)
+    created | confirmed -> cancelling -> cancelled (or refunding, if it was captured after all)
+    declined | cancelled -> cancelling, when the bank says yes after all
+    cancelling -> authorised, when its order has expired and gets its chance to take its units again
 
 An intent's state says what is to be done next, and is committed before it is done. Every call to a provider
 is idempotent by the intent's id and never made inside a transaction; every answer is recorded by one

@@ -72,9 +72,19 @@ PARTS = [
     Part(Review, lambda user: Q(user=user)),
     Part(StockOffer, lambda user: Q(alert__user=user)),
     Part(StockAlert, lambda user: Q(user=user) | Q(email__iexact=user.email)),
-    Part(OutgoingMail, lambda user: Q(order=None, to__iexact=user.email)),
+    # What a mail was written with holds signed links, which are worth what a password is.
+    Part(
+        OutgoingMail,
+        lambda user: Q(order=None, to__iexact=user.email),
+        hidden=frozenset({"context"}),
+    ),
     Part(IdempotentAnswer, _answers),
-    Part(OutgoingMail, lambda user: Q(order__user=user), keep={"to": "", "context": {}}),
+    Part(
+        OutgoingMail,
+        lambda user: Q(order__user=user),
+        keep={"to": "", "context": {}},
+        hidden=frozenset({"context"}),
+    ),
     Part(OrderEvent, lambda user: Q(order__user=user, is_internal=False), keep={}),
     Part(LineItem, lambda user: Q(order__user=user), keep={}),
     Part(PaymentIntent, lambda user: Q(order__user=user), keep={}, hidden=frozenset({"action"})),

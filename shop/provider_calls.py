@@ -1,4 +1,4 @@
-"""How the shop calls a payment provider: outside of transactions, in time for who waits, and reading the answer.
+"""How the shop calls a provider about a payment: outside of transactions, in time for who waits, reading the answer.
 
 What came of nothing is counted on the intent (`payment_pauses`). An answer about another amount than ours goes
 no further: the order is not paid by it.

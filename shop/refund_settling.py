@@ -33,7 +33,7 @@ SETTLE_BATCH = 200
 SETTLE_SECONDS = 30
 #: Seconds between the first call that was not answered and the second; each pause is twice the one before.
 FIRST_PAUSE_SECONDS = 5
-LONGEST_PAUSE_SECONDS = 600
+LONGEST_PAUSE_SECONDS = 60
 
 
 def settle(refund_id: UUID) -> Refund:

@@ -1,6 +1,6 @@
 """Refunds: money that goes back, all or a part of it, and the units that come back with it, once.
 
-    pending -> done             pending -> refused -> replaced (by another, on a person's wish)
+    pending -> done             pending | done -> refused -> replaced (by another, on a person's wish)
 
 A refund is written down, with its units, in one transaction that holds the order's row; so all refunds of an
 order together never give back more than was captured, and the provider checks that again. It is driven

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from shop import pages
 from shop.models import LineItem, Order, Product, Review, User
 
 #: Reviews on a page of them.
@@ -124,9 +125,11 @@ def decide(*, pks: Iterable[int], read_at: datetime, actor: str, refusal: str = 
     What its writer changed after that stays as it is: nobody has read it.
     """
     read = Review.objects.filter(pk__in=list(pks), written_at__lte=read_at)
-    return read.exclude(is_approved=not refusal, refusal=refusal).update(
+    changed = read.exclude(is_approved=not refusal, refusal=refusal).update(
         is_approved=not refusal, refusal=refusal, decided_by=actor, decided_at=Now()
     )
+    pages.forget_all()
+    return changed
 
 
 def _items_bought(*, product_id: int | OuterRef, user_id: int | OuterRef) -> QuerySet[LineItem]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from flashsale import sales
@@ -20,6 +21,11 @@ def make_user(**fields: Any) -> User:
     number = next(_numbers)
     fields = {"email": f"shopper-{number}@example.com", "password": "demo"} | fields
     return User.objects.create_user(**fields)
+
+
+def prove_address(user: User) -> None:
+    """The account has shown that its address is its own, by the link in a mail."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 
 
 def make_variant(*, units: int = 0, **fields: Any) -> Variant:

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from inventory import stock
 from inventory.admin.tables import TableMixin
-from shop import pictures
+from shop import pages, pictures
 from shop.admin.csv_resources import ProductResource, VariantResource
 from shop.models import Category, Product, ProductImage, Variant
 
@@ -85,11 +85,13 @@ class ProductAdmin(TableMixin, admin.ModelAdmin):
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         changed = products.filter(is_published=False).update(is_published=True)
+        pages.forget_all()
         self.message_user(request, f"Published {changed}.", messages.SUCCESS)
 
     @admin.action(description="Withdraw from the shop", permissions=["change"])
     def withdraw(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         changed = products.filter(is_published=True).update(is_published=False)
+        pages.forget_all()
         self.message_user(request, f"Withdrew {changed}.", messages.SUCCESS)
 
 

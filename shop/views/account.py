@@ -1,4 +1,4 @@
-"""A shopper's own pages: orders, address book, name."""
+"""A shopper's own pages: orders, alerts, reviews, address book, name."""
 
 from typing import cast
 

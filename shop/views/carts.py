@@ -66,14 +66,16 @@ def discount(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     form = AddToCartForm(request.POST)
     if not form.is_valid():
-        messages.error(request, f"Choose a number from 1 to {carts.MAX_QUANTITY}.")
+        messages.error(
+            request, _("Choose a number from 1 to %(most)s.") % {"most": carts.MAX_QUANTITY}
+        )
         return redirect("shop:cart")
     outcome = carts.add(
         cart=carts.find_or_open(request=request),
         sku=form.cleaned_data["sku"],
         quantity=form.cleaned_data["quantity"],
     )
-    tell(request, outcome, done="{name} is in your cart.")
+    tell(request, outcome, done=_("{name} is in your cart."))
     return redirect("shop:cart")
 
 

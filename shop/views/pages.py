@@ -6,11 +6,15 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from shop import pages
+
 PAGES = ("about", "delivery", "terms", "privacy", "contact")
 
 
 @require_safe
+@pages.shared
 def page(request: HttpRequest, name: str) -> HttpResponse:
+    pages.keep(request, address="")
     context = {
         "return_days": settings.RETURN_DAYS,
         "hold_minutes": settings.ORDER_HOLD_SECONDS // 60,

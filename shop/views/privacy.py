@@ -3,6 +3,7 @@
 import json
 from typing import cast
 
+from allauth.account.utils import has_verified_email
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -32,8 +33,15 @@ def overview(request: HttpRequest) -> HttpResponse:
 @limited("account", *ACCOUNT_LIMITS)
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
-    """A file: the browser keeps it, and no page shows it."""
-    text = json.dumps(privacy.export(cast("User", request.user)), ensure_ascii=False, indent=2)
+    """A file: the browser keeps it, and no page shows it.
+
+    Some of it is found by the address alone, so whoever asks has to have shown that it is theirs.
+    """
+    user = cast("User", request.user)
+    if not has_verified_email(user, user.email):
+        messages.error(request, _("Confirm your address first: it may be somebody else's."))
+        return redirect("account_email")
+    text = json.dumps(privacy.export(user), ensure_ascii=False, indent=2)
     return HttpResponse(
         text,
         content_type="application/json; charset=utf-8",

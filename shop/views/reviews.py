@@ -9,7 +9,6 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
-from django.views.decorators.vary import vary_on_cookie
 
 from shop import catalogue, reviews
 from shop.forms import ReviewForm
@@ -20,8 +19,8 @@ from shop.ratelimits import Limit, by_account, by_address, limited
 REVIEW_LIMITS = (Limit("10/h", by_account), Limit("30/h", by_address))
 
 
+@never_cache
 @require_safe
-@vary_on_cookie
 def product_reviews(request: HttpRequest, slug: str) -> HttpResponse:
     """The panel with the newest; with `?page=`, a page of its own."""
     found = _product(slug)

@@ -3,6 +3,7 @@
 from functools import partial
 from uuid import UUID
 
+from allauth.account.utils import has_verified_email
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -39,15 +40,22 @@ def panel(request: HttpRequest, sku: str) -> HttpResponse:
         is_active=True,
         product__is_published=True,
     )
-    user = request.user if isinstance(request.user, User) else None
-    form = StockAlertForm(request.POST if request.method == "POST" else None, user=user)
+    account = request.user if isinstance(request.user, User) else None
+    # Who has not shown that the address is theirs is asked by mail, as a guest is.
+    user = account if account and has_verified_email(account, account.email) else None
+    form = StockAlertForm(
+        request.POST if request.method == "POST" else None,
+        user=user,
+        initial={"email": account.email if account else ""},
+    )
     if request.method == "POST" and form.is_valid():
         outcome = stock_alerts.ask(
             variant=variant, email=form.cleaned_data.get("email", ""), user=user
         )
         _tell(request, outcome)
         return redirect(f"{variant.product.get_absolute_url()}?variant={variant.sku}")
-    own = user.stock_alerts.filter(variant=variant, ordered_at=None).first() if user else None
+    waiting = account.stock_alerts.filter(variant=variant, ordered_at=None) if account else None
+    own = waiting.first() if waiting else None
     is_page = "page" in request.GET or request.method == "POST"
     template = "shop/stock_alert_form.html" if is_page else "shop/fragments/stock_alert.html"
     context = {"variant": variant, "form": form, "own": own}
@@ -90,6 +98,8 @@ def offer(request: HttpRequest, signed: str) -> HttpResponse:
     found = _offer(signed)
     holder = found.alert.user
     if holder is not None and request.user != holder:
+        if request.user.is_authenticated:
+            raise Http404  # to sign in again would lead back here
         return redirect_to_login(request.path)
     if found.order is not None:
         remember(request, found.order)

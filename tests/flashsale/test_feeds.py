@@ -23,5 +23,12 @@ def test_the_feed_tells_of_sales_that_anybody_may_see(client: Client) -> None:
     assert draft.slug.encode() not in answer.content
 
 
+def test_a_cache_keeps_the_feed_for_each_language(client: Client) -> None:
+    english = client.get("/sales.rss", headers={"Accept-Language": "en"})
+    german = client.get("/sales.rss", headers={"Accept-Language": "de"})
+    assert english.content != german.content
+    assert {"Accept-Language", "Cookie"} <= set(english["Vary"].split(", "))
+
+
 def test_pages_say_where_the_feed_is(client: Client) -> None:
     assert b'type="application/rss+xml"' in client.get("/").content

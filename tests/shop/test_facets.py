@@ -118,6 +118,9 @@ def test_a_list_that_is_too_long_says_more_than_and_no_figures(
     assert shown.products[0] == things["cheap"]
     narrowed = listing("kind=Elm")
     assert (narrowed.products, narrowed.total, narrowed.is_more) == ([things["middle"]], 1, False)
+    for address, query in (("min=9999", "lamp"), ("min=9999&sort=price", "")):
+        nothing = listing(address, query=query)
+        assert (nothing.products, nothing.total, nothing.is_more) == ([], 0, False)
 
 
 @pytest.mark.parametrize("size", [3, 60])

@@ -7,11 +7,13 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
-from shop import pages
-from shop.models import Product, User, Variant
+from shop import pages, reviews
+from shop.models import Product, Review, User, Variant
 from tests.factories import make_sale, make_user, make_variant
+from tests.shop.ordering import staff
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +35,8 @@ def buyer(variant: Variant) -> Client:
 
 def addresses(variant: Variant) -> list[str]:
     url = variant.product.get_absolute_url()
-    return ["/", "/search/", "/search/?q=lamp", "/c/lamps/", url, f"{url}?variant={variant.sku}"]
+    lists = ["/", "/search/", "/search/?q=lamp", "/c/lamps/", "/about/", "/terms/"]
+    return [*lists, url, f"{url}?variant={variant.sku}"]
 
 
 @pytest.mark.usefixtures("kept")
@@ -112,6 +115,35 @@ def test_what_is_saved_is_seen_at_once(
         product.name = "Said aloud"
         product.save()
     assert b"Said aloud" in Client().get(url).content
+
+
+@pytest.mark.usefixtures("kept", "without_second_factor")
+def test_what_staff_withdraw_or_approve_is_seen_at_once(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    product = make_variant(units=9).product
+    review = Review.objects.create(product=product, user=make_user(), rating=2, title="So so")
+    url = product.get_absolute_url()
+    assert b"from 1 review" not in Client().get(url).content
+    with django_capture_on_commit_callbacks(execute=True):
+        reviews.decide(pks=[review.pk], read_at=timezone.now(), actor="staff@example.com")
+    assert b"from 1 review" in Client().get(url).content
+    action = {"action": "withdraw", "_selected_action": [product.pk]}
+    with django_capture_on_commit_callbacks(execute=True):
+        staff("view_product", "change_product").post("/admin/shop/product/", action)
+    assert Client().get(url).status_code == 404
+
+
+@pytest.fixture
+def without_second_factor(settings: Settings) -> None:
+    settings.STAFF_SECOND_FACTOR = False
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_look_at_the_headers_alone_spoils_no_page() -> None:
+    make_variant(units=9)
+    Client().head("/")
+    assert b'name="next" value="/"' in Client().get("/").content
 
 
 @pytest.mark.usefixtures("kept")

@@ -29,7 +29,7 @@ from shop.models import (
     Wish,
 )
 from shop.privacy import Deleted, NotNow
-from tests.factories import make_user, make_variant
+from tests.factories import make_user, make_variant, prove_address
 from tests.shop.ordering import captured_order, make_order, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,7 @@ def shopper() -> User:
     reviews.write(user=user, product=variant.product, rating=5, title="Fine", body="Quill")
     stock_alerts.ask(variant=gone, email="", user=user)
     Token.objects.create(user=user)
+    prove_address(user)
     return user
 
 
@@ -115,6 +116,28 @@ def test_the_copy_holds_all_of_it_and_no_secret() -> None:
     assert "7 Inkwell Row" in text
     assert user.password not in text
     assert Token.objects.get().key not in text
+
+
+def offered_to_a_guest() -> str:
+    """A guest waits for something, and it came in: the link that leads to it."""
+    variant = make_variant(units=0)
+    stock_alerts.ask(variant=variant, email="guest@example.com", user=None)
+    stock_alerts.confirm(StockAlert.objects.get(variant=variant))
+    stock.receive(sku=variant.sku, quantity=1)
+    assert stock_alerts.offer_what_came_in() == 1
+    context = OutgoingMail.objects.get(template="stock_offer").context
+    return str(context["offer_url"])
+
+
+def test_the_copy_opens_nothing_and_needs_an_address_that_was_proved() -> None:
+    link = offered_to_a_guest()
+    stranger = make_user(email="guest@example.com")
+    refused = signed_in(stranger).post("/account/privacy/export/")
+    assert (refused.status_code, refused.headers["Location"]) == (302, "/accounts/email/")
+    prove_address(stranger)
+    found = signed_in(stranger).post("/account/privacy/export/").content.decode()
+    assert "guest@example.com" in json.loads(found)["shop.stockalert"][0]["email"]
+    assert link not in found
 
 
 def test_the_copy_holds_nobody_else_s_rows() -> None:

@@ -14,7 +14,7 @@ from inventory.models import Reservation, Stock
 from shop import mails, stock_alerts
 from shop.models import Order, OutgoingMail, StockAlert, StockOffer, User, Variant
 from shop.stock_alerts import Asked, State
-from tests.factories import make_user, make_variant
+from tests.factories import make_user, make_variant, prove_address
 from tests.shop.ordering import signed_in, staff
 from tests.shop.test_checkout import FORM, hidden
 
@@ -122,10 +122,25 @@ def test_an_account_waits_at_once_and_a_guest_says_yes_from_a_mail(client: Clien
 
     other = make_variant(units=0)
     user = make_user()
+    prove_address(user)
     signed_in(user).post(panel(other))
     alert = StockAlert.objects.get(variant=other)
     assert (alert.email, alert.user) == (user.email, user)
     assert alert.confirmed_at is not None
+
+
+def test_an_account_whose_address_nobody_proved_takes_no_guest_s_place(client: Client) -> None:
+    variant = make_variant(units=0)
+    client.post(panel(variant), {"email": "guest@example.com"})
+    stock_alerts.confirm(StockAlert.objects.get())
+    stranger = make_user(email="guest@example.com")
+    page = signed_in(stranger).get(panel(variant)).content.decode()
+    assert 'value="guest@example.com"' in page  # it is asked by mail, as a guest is
+    signed_in(stranger).post(panel(variant), {"email": "guest@example.com"})
+    assert StockAlert.objects.get().user is None
+    prove_address(stranger)
+    signed_in(stranger).post(panel(variant))  # the control
+    assert StockAlert.objects.get().user == stranger
 
 
 def test_asking_twice_is_waiting_once_with_one_mail(client: Client) -> None:
@@ -209,8 +224,9 @@ def test_the_link_leads_to_the_checkout_of_the_unit_that_is_held(client: Client)
 def test_an_account_s_link_is_its_own() -> None:
     user = make_user()
     url = path_of(stock_alerts.offer_url(held_offer(user)))
-    for client in (Client(), signed_in(make_user())):
-        assert client.get(url).headers["Location"].startswith("/accounts/login/?next=/offers/")
+    assert Client().get(url).headers["Location"].startswith("/accounts/login/?next=/offers/")
+    # Somebody else, who is signed in, would be led back here from there.
+    assert signed_in(make_user()).get(url).status_code == 404
     assert signed_in(user).get(url).status_code == 200
 
 
