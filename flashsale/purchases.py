@@ -164,6 +164,7 @@ def order_line(purchase: Purchase) -> OrderLine:
         quantity=purchase.quantity,
         unit_price=purchase.unit_price,
         reservation=purchase.reservation,
+        has_own_price=True,
     )
 
 

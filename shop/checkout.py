@@ -291,7 +291,10 @@ def _not_as_wished(quote: Quote, wishes: Wishes) -> Refusal | None:
 
 
 def _leave_some_to_others(order: Order, quote: Quote, known: Sequence[str]) -> None:
-    """Anybody could hold the whole shelf by ordering it. What a flash sale holds has limits of its own."""
+    """Anybody could hold the whole shelf by ordering it.
+
+    Lines that bring a reservation were limited where it was made.
+    """
     if all(quoted.line.reservation is not None for quoted in quote.lines):
         return
     if order.user_id is not None:

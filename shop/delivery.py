@@ -28,8 +28,6 @@ def estimate(*, today: date, country: str, weight_grams: int, subtotal: Decimal)
     if offer is None:
         return None
     first, last = offer.min_days, offer.max_days
-    if first is None or last is None:
-        first = last = first if last is None else last
     return Estimate(
         name=offer.name,
         price=offer.price,

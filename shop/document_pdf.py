@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.conf import settings
+from django.utils.translation import get_language
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
@@ -30,7 +32,7 @@ class _Paper(FPDF):
         self.add_font("Text", style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
         self.set_title(document.title)
         self.set_author(document.seller[0] if document.seller else "")
-        self.set_lang("en")
+        self.set_lang(get_language() or settings.LANGUAGE_CODE)
         # The same document is the same file.
         self.set_creation_date(document.issued_at)
 

@@ -24,6 +24,8 @@ MAILS = {
     "return_refused": "return_refused",
     "return_received": "return_received",
 }
+#: What a mail may have been written with by which one acts as whoever it went to.
+SIGNED = frozenset({"alert_url", "offer_url"})
 _SALT = "holdfast.order-link"
 
 

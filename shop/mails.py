@@ -149,6 +149,8 @@ def render(mail: OutgoingMail, *, is_preview: bool = False) -> EmailMultiAlterna
 
 def _render(mail: OutgoingMail, *, is_preview: bool) -> EmailMultiAlternatives:
     context = {"shop_name": settings.SHOP_NAME, **mail.context}
+    if is_preview:
+        context |= dict.fromkeys(emails.SIGNED & context.keys(), settings.SITE_URL)
     if mail.order is not None:
         context |= emails.context_of(mail.order, is_signed=not is_preview)
     name = f"emails/{mail.template}"

@@ -18,6 +18,8 @@ class OrderLine:
     quantity: int
     unit_price: Decimal
     reservation: Reservation | None = None
+    #: Whether its price is not the catalogue's, such as a sale's; it may be the same amount.
+    has_own_price: bool = False
 
     @property
     def name(self) -> str:
@@ -35,7 +37,7 @@ class OrderLine:
     def is_reduced(self) -> bool:
         """Whether it costs less than it did, or comes at a price of its own, such as a sale's."""
         return (
-            self.reservation is not None
+            self.has_own_price
             or self.variant.compare_at_price is not None
             or self.unit_price < self.variant.price
         )

@@ -172,10 +172,8 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
                 intent.reference = intent.reference or event.reference
                 payments.look_up(intent)
         case EventKind.REFUND_FAILED:
-            refund = next(
-                (row for row in intent.refunds.all() if str(row.pk) == event.payload["refund"]),
-                None,
-            )
+            named = event.payload["refund"]
+            refund = intent.refunds.filter(pk=named).first() if named else None
             has_failed = refund is not None and refund_settling.record_failed(refund)
             return "the refund failed" if has_failed else "nothing to do"
         case _:

@@ -1,8 +1,8 @@
 """When an unfinished payment is tried again: soon after it moved, and then after growing pauses.
 
 A call that got no answer, or an answer that leaves everything as it was, is counted on the intent and
-moves its `updated_at`; whatever takes it a step on starts the count again. The pauses are bounded, so money
-that has to go back is on its way within minutes of the provider's return.
+moves its `updated_at`; whatever takes it a step on starts the count again. The pauses are bounded, so what is
+to be let go of is, within minutes of the provider's return.
 """
 
 from collections.abc import Mapping

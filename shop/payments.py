@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 State = PaymentIntent.State
 
-#: What still has to be done about an intent, and by whom.
+#: Something is still to be done about an intent in one of these; refunds have states of their own.
 UNFINISHED = (
     State.CREATED,
     State.AUTHORISED,
@@ -376,7 +376,7 @@ def _for_now(intent: PaymentIntent, work: Callable[[], object]) -> None:
 
 
 def _move(intent: PaymentIntent, states: list[State], to: State, **fields: Any) -> bool:
-    """The only way an intent changes: from one of `states`, or not at all."""
+    """The only way an intent changes here: from one of `states`, or not at all."""
     if to != State.CREATED:
         fields["action"] = None
     rows = PaymentIntent.objects.filter(pk=intent.pk, state__in=states)

@@ -61,8 +61,9 @@ class Quote:
 
     @property
     def shipping(self) -> Decimal:
-        is_free = self.offer is None or (self.applied is not None and self.applied.frees_delivery)
-        return ZERO if is_free or self.offer is None else self.offer.price
+        if self.offer is None or (self.applied is not None and self.applied.frees_delivery):
+            return ZERO
+        return self.offer.price
 
     @property
     def shipping_method(self) -> str:

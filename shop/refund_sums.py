@@ -41,7 +41,9 @@ def in_order(order: Order) -> list[LineItem]:
 
 def unrefunded(order: Order) -> dict[LineItem, int]:
     """Units whose price was not given back, of each line that has any."""
-    left = {item: item.quantity - refunded_units(item) for item in in_order(order)}
+    lines = RefundLine.objects.filter(line_item__order=order, refund__state__in=Refund.GIVING)
+    given = dict(lines.values_list("line_item").annotate(sum=Sum("quantity")))
+    left = {item: item.quantity - given.get(item.pk, 0) for item in in_order(order)}
     return {item: units for item, units in left.items() if units}
 
 

@@ -108,14 +108,6 @@ def checkout_page(
     draft = drafts.of(request)
     initial = _initial(request, user)
     form = CheckoutForm(data, user=user, initial=initial)
-    quote = quotes.quote(
-        lines=lines,
-        country=drafts.country_of(request) if data is not None else str(initial["country"]),
-        delivery=draft.delivery,
-        code=draft.discount_code,
-        buyer=Buyer(user=user, email=drafts.email_of(request)),
-    )
-    form.initial["seen_total"] = quote.total
     status, own_orders = 200, list[Order]()
     if data is not None:
         status = 422
@@ -148,6 +140,15 @@ def checkout_page(
             is_conflict = isinstance(outcome, Short | CartChanged | TooManyUnpaid)
             status = 409 if is_conflict else 422
             form.add_error(*_explain(outcome))
+    quote = quotes.quote(
+        lines=lines,
+        country=drafts.country_of(request) if data is not None else str(initial["country"]),
+        delivery=draft.delivery,
+        code=draft.discount_code,
+        buyer=Buyer(user=user, email=drafts.email_of(request)),
+    )
+    form.initial["seen_total"] = quote.total
+    if data is not None:
         data["seen_total"] = str(quote.total)  # from here on it is the one that was seen
     context = {
         "form": form,

@@ -8,8 +8,10 @@ from django.contrib.admin.models import LogEntry
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from shop import mails
-from shop.models import Order, OutgoingMail
+from inventory import stock
+from shop import emails, mails, stock_alerts
+from shop.models import Order, OutgoingMail, StockAlert
+from tests.factories import make_variant
 from tests.shop.ordering import make_order, staff
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +70,23 @@ def test_a_preview_does_not_open_a_guests_order(failed: OutgoingMail) -> None:
         assert "access=" not in body
     failed.refresh_from_db()
     assert f"{address}?access=" in str(mails.render(failed).body)  # control: the guest's own has it
+
+
+def test_a_preview_does_not_open_what_is_held_for_somebody() -> None:
+    variant = make_variant()
+    stock_alerts.ask(variant=variant, email="guest@example.com", user=None)
+    stock_alerts.confirm(StockAlert.objects.get())
+    stock.receive(sku=variant.sku, quantity=1)
+    assert stock_alerts.offer_what_came_in() == 1
+    client = staff("view_outgoingmail")
+    for written in OutgoingMail.objects.filter(order=None):
+        signed = [written.context[name] for name in emails.SIGNED & written.context.keys()]
+        assert signed
+        for path in ("change", "html"):
+            body = client.get(url(f"{written.pk}/{path}/")).content.decode()
+            assert not [link for link in signed if link in body]
+        sent = str(mails.render(written).body)
+        assert [link for link in signed if link in sent]  # control: theirs has them
 
 
 def test_a_mail_that_cannot_be_written_is_shown_all_the_same(failed: OutgoingMail) -> None:

@@ -129,12 +129,13 @@ def test_sales_and_reduced_goods_are_left_out_unless_the_merchant_says_so() -> N
     full = line(make_variant(price=Decimal("50.00")))
     reduced = line(make_variant(price=Decimal("40.00"), compare_at_price=Decimal("60.00")))
     for_less = replace(full, unit_price=Decimal("30.00"))
+    on_sale = replace(full, reservation=Reservation(), has_own_price=True)
     held = replace(full, reservation=Reservation())
-    assert shares(judge(full, reduced, for_less, held)) == [5, 0, 0, 0]
+    assert shares(judge(full, reduced, for_less, on_sale, held)) == [5, 0, 0, 0, 5]
     assert "does not count for sales" in reason(judge(reduced))
     code.includes_sale_items = True
     code.save()
-    assert shares(judge(full, reduced, for_less, held)) == [5, 4, 3, 5]
+    assert shares(judge(full, reduced, for_less, on_sale, held)) == [5, 4, 3, 5, 5]
 
 
 def test_a_limit_per_customer_counts_the_address_in_any_case_and_the_account() -> None:

@@ -3,11 +3,13 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from shop import orders, refunds, returns
 from shop.models import Order, Refund, Return
-from tests.factories import make_user
+from tests.factories import make_user, make_variant
 from tests.shop.ordering import captured_order, make_order, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -156,3 +158,17 @@ def test_a_refused_return_says_why() -> None:
     asked.post(f"{order.get_absolute_url()}return/", {name: "1", "reason": "test"})
     returns.refuse(parcel=Return.objects.get(), actor=STAFF, answer="It is worn")
     assert "It is worn" in page(asked, order)
+
+
+def queries_of_the_page(*, lines: int) -> int:
+    order = captured_order(*[make_variant(units=1) for _ in range(lines)])
+    orders.fulfil(order=order, actor="staff@example.com")
+    client = owner_of(order)
+    client.get("/cart/")  # warms the banner
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(order.get_absolute_url()).status_code == 200
+    return len(asked)
+
+
+def test_a_shipped_order_s_page_takes_as_many_queries_for_many_lines_as_for_few() -> None:
+    assert queries_of_the_page(lines=1) == queries_of_the_page(lines=5)
