@@ -34,6 +34,7 @@ def measure(size: Size) -> dict[str, Figure]:
         sides: dict[str, Callable[[], float]] = {
             "buy_express": lambda: _buy(express, clicks),
             "empty_view_without_middleware": lambda: http.look(express, "/bench/bare/", clicks),
+            "least_claim": lambda: _least(express, clicks),
             "buy_django": lambda: _buy(django, clicks // 2),
             "empty_view_with_middleware": lambda: http.look(express, "/bench/empty/", clicks),
         }
@@ -43,6 +44,8 @@ def measure(size: Size) -> dict[str, Figure]:
     bare = "empty_view_without_middleware"
     return {
         "buy_vs_bare_view": ratio(figures, "buy_express", bare, target=1.0),
+        "least_claim_vs_bare_view": ratio(figures, "least_claim", bare),
+        "buy_vs_least_claim": ratio(figures, "buy_express", "least_claim"),
         "buy_vs_view_with_middleware": ratio(figures, "buy_express", "empty_view_with_middleware"),
         "buy_django_vs_bare_view": ratio(figures, "buy_django", bare),
     }
@@ -60,6 +63,15 @@ def _buy(port: int, count: int) -> float:
     assert driven.statuses == {202: count}, driven.statuses
     assert store.client().xlen(key(sale.id, "claims")) == count
     store.client().delete(key(sale.id, "claims"), key(sale.id, "takers"), key(sale.id, "active"))
+    return driven.rate
+
+
+def _least(port: int, count: int) -> float:
+    stage.end_sales()
+    sale = stage.open_sale(units=count)
+    driven = http.drive(port=port, requests=calls.least(port, "claim", sale, count))
+    assert store.client().xlen(key(sale.id, "claims")) == count
+    store.client().delete(key(sale.id, "claims"), key(sale.id, "takers"))
     return driven.rate
 
 

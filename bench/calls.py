@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 
 from django.middleware.csrf import _get_new_csrf_string
 
+from bench.least import PREFIX
 from flashsale import shoppers
+from flashsale.sales import SaleInfo
 
 
 def by_browser(
@@ -30,3 +32,12 @@ def by_browser(
             body,
         ]
     ).encode()
+
+
+def least(port: int, call: str, sale: SaleInfo, count: int) -> list[bytes]:
+    """Calls of `bench.least`, with the headers and about as long a body as a browser's."""
+    path = f"{PREFIX}{call}/{sale.id}/{sale.items[0].id}/"
+    return [
+        by_browser(port, path=path, shopper=uuid4(), number=number, body="x" * 170)
+        for number in range(count)
+    ]

@@ -1,4 +1,5 @@
-"""The line's three calls against an empty Django view: same server, same workers, sides in turns.
+"""The line's three calls against an empty Django view: same server, same workers, sides in turns; and what the parts
+allow (`bench.least`).
 
 Joiners and those who enter are shoppers of their own each, as in `bench.buy`. The controller does not run meanwhile:
 its document stands, and says that everybody is served.
@@ -30,7 +31,9 @@ def measure(size: Size) -> dict[str, Figure]:
             "empty_view_without_middleware": lambda: http.look(port, "/bench/bare/", count),
             "join_the_lobby": lambda: _join(port, count, in_lobby=True),
             "join_the_line": lambda: _join(port, count, in_lobby=False),
+            "least_join": lambda: _least(port, "join", count, leaves="entrants"),
             "enter": lambda: _enter(port, count),
+            "least_enter": lambda: _least(port, "enter", count, leaves="active"),
         }
         for side in sides.values():
             side()  # warms the workers
@@ -41,6 +44,10 @@ def measure(size: Size) -> dict[str, Figure]:
         "ticket_vs_bare_view": ratio(figures, "join_the_lobby", bare, target=0.8),
         "late_ticket_vs_bare_view": ratio(figures, "join_the_line", bare),
         "admission_vs_bare_view": ratio(figures, "enter", bare, target=0.8),
+        "least_join_vs_bare_view": ratio(figures, "least_join", bare),
+        "ticket_vs_least_join": ratio(figures, "join_the_lobby", "least_join"),
+        "least_enter_vs_bare_view": ratio(figures, "least_enter", bare),
+        "admission_vs_least_enter": ratio(figures, "enter", "least_enter"),
     }
 
 
@@ -95,6 +102,14 @@ def _enter(port: int, count: int) -> float:
     driven = http.drive(port=port, requests=requests)
     assert driven.statuses == {201: count}, driven.statuses
     assert store.client().zcard(key(sale.id, "active")) == count
+    _forget(sale)
+    return driven.rate
+
+
+def _least(port: int, call: str, count: int, *, leaves: Name) -> float:
+    sale = stage.open_sale(units=count, has_line=True)
+    driven = http.drive(port=port, requests=calls.least(port, call, sale, count))
+    assert store.client().exists(key(sale.id, leaves))
     _forget(sale)
     return driven.rate
 

@@ -48,7 +48,7 @@ def measure_line(size: Size) -> dict[str, Figure]:
         "lobby",
         ("entrants", "seen"),
         size.entrants,
-        lambda shopper: [2**line.SEEN_BITS - 1, *line._seen_bits(shopper)],
+        lambda shopper: [2**line.SEEN_BITS - 1, *line.seen_bits(shopper)],
     )
     lobby = _bytes(sale, "entrants") + _bytes(sale, "seen")
     counted = int(store.client().pfcount(key(sale.id, "entrants")))

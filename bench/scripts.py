@@ -1,4 +1,6 @@
-"""The claim script against one of its size that does nothing, and our way of calling it against a bare socket."""
+"""The claim script against two of its size, one that does nothing and one that only writes what a claim has to write;
+and our way of calling it against a bare socket.
+"""
 
 import re
 import shutil
@@ -34,19 +36,35 @@ KEYS: tuple[Name, ...] = ("gate", "takers", "claims", "active")
 #: redis-benchmark puts twelve digits here. A purchase is as long as a real one.
 RANDOM_ID = "00000007-0000-8000-8000-__rand_int__"
 
+#: What stands in front of padding that makes the scripts as long as the claim script.
+NOTHING = "return {'queued', ARGV[5], 0}\n--"
+#: The gate, the taker and the queue, without a look at any of them.
+WRITES = (
+    """
+redis.call('HINCRBY', KEYS[1], 'free:' .. ARGV[3], -ARGV[4])
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[4] .. ' ' .. ARGV[5])
+redis.call('XADD', KEYS[3], '*', 'purchase', ARGV[5], 'shopper', ARGV[2], 'item', ARGV[3],
+  'quantity', ARGV[4], 'at', ARGV[1])
+"""
+    + NOTHING
+)
+
 
 def measure(size: Size) -> dict[str, Figure]:
     sides: dict[str, Callable[[], float]] = {
-        "claim_script": partial(_on_the_server, size, nothing=False),
-        "noop_script": partial(_on_the_server, size, nothing=True),
-        "claim_script_pipelined": partial(_pipelined, nothing=False),
-        "noop_script_pipelined": partial(_pipelined, nothing=True),
+        "claim_script": partial(_on_the_server, size, _claim_source()),
+        "noop_script": partial(_on_the_server, size, _padded(NOTHING)),
+        "writing_script": partial(_on_the_server, size, _padded(WRITES)),
+        "claim_script_pipelined": partial(_pipelined, _claim_source()),
+        "noop_script_pipelined": partial(_pipelined, _padded(NOTHING)),
         "gate_claim": _through_the_gate,
         "bare_socket": _through_a_socket,
     }
     figures = take_turns(sides, rounds=size.rounds)
     return {
         "claim_script_vs_noop_script": ratio(figures, "claim_script", "noop_script", target=0.9),
+        "writing_script_vs_noop_script": ratio(figures, "writing_script", "noop_script"),
+        "claim_script_vs_writing_script": ratio(figures, "claim_script", "writing_script"),
         "claim_script_vs_noop_script_pipelined": ratio(
             figures, "claim_script_pipelined", "noop_script_pipelined"
         ),
@@ -82,19 +100,19 @@ def _text(row: dict[str, object]) -> str:
 
 def _queue(sale: SaleInfo, *, number: int) -> None:
     """Claims through the script itself, by shoppers who need no account because nothing settles them."""
-    _pipeline(sale, str(store.script("claim").script), number=number)
+    _pipeline(sale, _claim_source(), number=number)
 
 
 def forget(sale: SaleInfo) -> None:
     store.client().delete(*[key(sale.id, name) for name in KEYS])
 
 
-def _source(*, nothing: bool) -> str:
-    claim = str(store.script("claim").script)
-    if not nothing:
-        return claim
-    idle = "return {'queued', ARGV[5], 0}\n--"
-    return idle + "x" * (len(claim.encode()) - len(idle))
+def _claim_source() -> str:
+    return str(store.script("claim").script)
+
+
+def _padded(source: str) -> str:
+    return source + "x" * (len(_claim_source().encode()) - len(source))
 
 
 def _words(sale: SaleInfo, *, shopper: str, purchase: str) -> list[str]:
@@ -105,15 +123,16 @@ def _words(sale: SaleInfo, *, shopper: str, purchase: str) -> list[str]:
     return [str(len(keys)), *keys, *[str(value) for value in arguments]]
 
 
-def _on_the_server(size: Size, *, nothing: bool) -> float:
+def _on_the_server(size: Size, source: str) -> float:
     """Calls per second that the server answers to many connections, without pipelines."""
     sale = stage.open_sale(units=2 * size.calls)
-    digest = str(store.client().script_load(_source(nothing=nothing)))
+    digest = str(store.client().script_load(source))
     command = ["EVALSHA", digest, *_words(sale, shopper=RANDOM_ID, purchase=RANDOM_ID)]
     rate = _redis_benchmark(size.calls, command)
     taken = int(store.client().xlen(key(sale.id, "claims")))
     # Two shoppers of some thousands draw the same number now and then, and the second claim is a repetition.
-    assert nothing or taken > size.calls * 0.99, f"Only {taken} claims were taken."
+    is_idle = source.startswith(NOTHING)
+    assert is_idle or taken > size.calls * 0.99, f"Only {taken} claims were taken."
     forget(sale)
     return rate
 
@@ -148,10 +167,10 @@ def _own_benchmark(server: list[str], calls: int, command: list[str]) -> float:
         return calls / max(pool.map(run, range(PROCESSES)))
 
 
-def _pipelined(*, nothing: bool) -> float:
+def _pipelined(source: str) -> float:
     """The same without the network: what Lua and the data structures cost."""
     sale = stage.open_sale(units=CALLS_OF_ONE)
-    rate = _pipeline(sale, _source(nothing=nothing), number=CALLS_OF_ONE)
+    rate = _pipeline(sale, source, number=CALLS_OF_ONE)
     forget(sale)
     return rate
 

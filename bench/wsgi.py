@@ -1,4 +1,6 @@
-"""The shop as its own entry point serves it, and beside it, in the same process, Django without middleware."""
+"""The shop as its own entry point serves it, and beside it, in the same process, Django without middleware and calls
+without Django (`bench.least`).
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
 with override_settings(MIDDLEWARE=[]):
     bare = WSGIHandler()
 
+from bench import least
+
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    if environ["PATH_INFO"].startswith(least.PREFIX):
+        return least.application(environ, start_response)
     serve = bare if environ["PATH_INFO"] == "/bench/bare/" else shop
     return serve(environ, start_response)

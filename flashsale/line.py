@@ -96,10 +96,10 @@ def join(
             is_new = store.run(
                 "lobby",
                 keys=[key(sale.id, "entrants"), key(sale.id, "seen")],
-                args=[str(shopper), 2**SEEN_BITS - 1, *_seen_bits(shopper)],
+                args=[str(shopper), 2**SEEN_BITS - 1, *seen_bits(shopper)],
             )
             return Joined(ticket=Ticket(None, joined_at), is_new=bool(is_new))
-        bits = _seen_bits(shopper)
+        bits = seen_bits(shopper)
     proven_number = proven.number or 0 if proven else 0
     number, is_new = _take_number(sale, shopper, proven_number, bits, floor="")
     if number == LOST:
@@ -121,7 +121,8 @@ def _take_number(
     return number, is_new
 
 
-def _seen_bits(shopper: UUID) -> list[int]:
+def seen_bits(shopper: UUID) -> list[int]:
+    """The bits of the Bloom filter that stand for a shopper."""
     digest = hashlib.sha256(shopper.bytes).digest()
     words = (digest[start : start + 4] for start in range(0, 4 * SEEN_HASHES, 4))
     return [int.from_bytes(word, "big") % 2**SEEN_BITS for word in words]
