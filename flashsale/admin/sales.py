@@ -294,7 +294,7 @@ class SaleAdmin(admin.ModelAdmin):
             context = self.admin_site.each_context(request) | {
                 "title": f"{step.label}: {sale}",
                 "opts": self.opts,
-                "sale": sale,
+                "row": sale,
                 "items": sale.items.select_related("variant__product"),
                 "step": step,
                 "back_url": back,

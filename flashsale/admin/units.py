@@ -19,6 +19,7 @@ from inventory import stock
 from inventory.stock import NotEnoughStock
 
 LABEL = "Change units"
+EXPLANATION = "Shoppers can claim more units at once. Units that are promised, held or sold, stay with the sale."
 #: Units that one step moves: more is a slip of the hand.
 MOST_UNITS = 1_000_000
 
@@ -78,9 +79,9 @@ def page(admin: ModelAdmin, request: HttpRequest, sale: Sale | None) -> HttpResp
         sent[item.pk] = form
     context = admin.admin_site.each_context(request) | {
         "title": f"{LABEL}: {sale}",
-        "label": LABEL,
+        "step": {"label": LABEL, "explanation": EXPLANATION},
         "opts": admin.opts,
-        "sale": sale,
+        "row": sale,
         "rows": _rows(sale, items, sent),
         "has_errors": bool(sent),
         "back_url": back,

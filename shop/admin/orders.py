@@ -164,7 +164,7 @@ class OrderAdmin(ExportMixin, admin.ModelAdmin):
         context = self.admin_site.each_context(request) | {
             "title": f"{step.label}: {order.reference}",
             "opts": self.opts,
-            "order": order,
+            "row": order,
             "step": step,
             "form": form,
             "left": refund_sums.left_of(intent) if intent and "refund" in name else None,

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
-from uuid import UUID, uuid4
 
 from django.core.management import call_command
 from django.db import connection
-from django.utils import timezone
 
-from flashsale import gate, store
-from flashsale.keys import key
 from flashsale.sales import SaleInfo
-from shop.models import User
-from tests.factories import make_sale
 
 UNITS_OF_A_SALE = """
     SELECT
@@ -47,35 +40,3 @@ def proven_units(sale: SaleInfo) -> Units:
     except SystemExit:
         raise AssertionError(report.getvalue()) from None
     return Units(sold=sold, held=held, free=free)
-
-
-def open_sale(**fields: Any) -> SaleInfo:
-    """A sale whose gate is set."""
-    sale = make_sale(**fields)
-    assert gate.sync(sale, now=timezone.now())
-    return sale
-
-
-def claim(sale: SaleInfo, user: User, *, purchase: UUID | None = None) -> UUID:
-    """A claim that the gate lets through, and that nobody rings for."""
-    purchase = purchase or uuid4()
-    claimed = gate.claim(
-        sale_id=sale.id,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=1,
-        purchase=purchase,
-        now=timezone.now(),
-    )
-    assert claimed.answer is gate.Answer.QUEUED
-    return purchase
-
-
-def queued(sale: SaleInfo) -> int:
-    return int(store.client().xlen(key(sale.id, "claims")))
-
-
-def free_at_the_gate(sale: SaleInfo) -> int | None:
-    """Units of the first item that may still be claimed; None when there is no gate."""
-    free = store.client().hget(key(sale.id, "gate"), f"free:{sale.items[0].id}")
-    return None if free is None else int(free)

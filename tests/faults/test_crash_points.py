@@ -1,8 +1,6 @@
 """A real process is killed at every point of its work (failures 13, 14, 22); the next one that comes puts it right."""
 
-import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -17,11 +15,12 @@ from flashsale.models import Purchase, Sale
 from flashsale.sales import SaleInfo
 from inventory import reservations
 from inventory.models import Reservation, Stock, StockMovement
+from tests.clicks import claim, free_at_the_gate, open_sale, queued
 from tests.factories import make_user
-from tests.faults.proof import Units, claim, free_at_the_gate, open_sale, proven_units, queued
+from tests.faults.children import child
+from tests.faults.proof import Units, proven_units
 from tests.proof.crash_points import POINTS, Point
 from tests.proof.work import click
-from tests.stack import PYTHON, ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,31 +33,13 @@ Killed = Callable[..., None]
 @pytest.fixture(scope="module")
 def killed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Killed]:
     """A function that has a process killed at a point of its work on a sale."""
-    with django_db_blocker.unblock():
-        environment = os.environ | {"DATABASE_URL": database_url()}
-    process = subprocess.Popen(
-        [PYTHON, "-m", "tests.faults.dying"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    with child("tests.faults.dying", django_db_blocker) as (said, heard):
 
-    def kill(sale: SaleInfo, *, point: str) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{sale.slug}\t{point}\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == f"{signal.SIGKILL:d}\n"
+        def kill(sale: SaleInfo, *, point: str) -> None:
+            said.write(f"{sale.slug}\t{point}\n")
+            assert heard.readline() == f"{signal.SIGKILL:d}\n"
 
-    yield kill
-    process.stdin.close()
-    assert process.wait(timeout=10) == 0
-    process.stdout.close()
+        yield kill
 
 
 def of(*works: str) -> list[Point]:

@@ -4,9 +4,7 @@ Beat finishes or undoes what it left. The suite tries some of the lines, `make s
 one. Failures 12, 13, 14 and 22, for money.
 """
 
-import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,11 +22,11 @@ from shop import orders, payment_events, payments
 from shop.gateways import demo
 from shop.models import DemoAuthorisation, DemoDelivery, Order, PaymentEvent, PaymentIntent
 from tests.factories import make_variant
+from tests.faults.children import child
 from tests.faults.paying import do
 from tests.proof.lines import at_line
 from tests.shop.ordering import books, make_order
 from tests.shop.ordering import demo as card
-from tests.stack import PYTHON, ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,33 +49,15 @@ Death = Callable[[str, str, int], str]
 @pytest.fixture(scope="module")
 def killed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Death]:
     """A process that is killed with SIGKILL."""
-    with django_db_blocker.unblock():
-        environment = os.environ | {"DATABASE_URL": database_url()}
-    process = subprocess.Popen(
-        [PYTHON, "-m", "tests.faults.paying"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    with child("tests.faults.paying", django_db_blocker) as (said, heard):
 
-    def kill(work: str, row: str, line: int) -> str:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{work}\t{row}\t{line}\n")
-        process.stdin.flush()
-        where: str = process.stdout.readline().strip()
-        assert int(process.stdout.readline()) == (signal.SIGKILL if line else 0)
-        return where
+        def kill(work: str, row: str, line: int) -> str:
+            said.write(f"{work}\t{row}\t{line}\n")
+            where = heard.readline().strip()
+            assert int(heard.readline()) == (signal.SIGKILL if line else 0)
+            return where
 
-    yield kill
-    process.stdin.close()
-    assert process.wait(timeout=10) == 0
-    process.stdout.close()
+        yield kill
 
 
 @pytest.fixture

@@ -10,16 +10,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from flashsale import buying, drain, gate, settling, store
-from flashsale.buying import Accepted
+from flashsale import drain, gate, settling, store
 from flashsale.keys import key
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
 from inventory import reservations
 from inventory.models import Reservation
-from shop.models import User
+from tests.clicks import accepted, claim, click, free_at_the_gate, open_sale, queued
 from tests.factories import make_user
-from tests.faults.proof import Units, claim, free_at_the_gate, open_sale, proven_units, queued
+from tests.faults.proof import Units, proven_units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,19 +40,6 @@ def fall_back_to(older: Snapshot) -> None:
             client.restore(name, milliseconds, value)
 
 
-def buy(sale: SaleInfo, user: User, *, attempt: str = "one") -> Accepted:
-    result = buying.buy(
-        sale=sale,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=1,
-        attempt=attempt,
-        now=timezone.now(),
-    )
-    assert isinstance(result, Accepted)
-    return result
-
-
 def drained(sale: SaleInfo) -> drain.Drained:
     result = drain.drain(sale, consumer="w1")
     assert queued(sale) == 0
@@ -68,13 +54,13 @@ def synced(sale: SaleInfo) -> int | None:
 def test_a_repeated_click_of_somebody_who_won_burns_nothing_after_a_flush() -> None:
     """Failure 15. The gate has forgotten who bought; PostgreSQL has not."""
     sale, winner = open_sale(units=5), make_user()
-    won = buy(sale, winner).purchase
+    won = accepted(click(sale, winner, attempt="one")).purchase
     drained(sale)
     store.client().flushdb()
-    again = buy(sale, winner).purchase
+    again = accepted(click(sale, winner, attempt="one")).purchase
     assert again == won
     drained(sale)
-    other = buy(sale, make_user()).purchase
+    other = accepted(click(sale, make_user(), attempt="one")).purchase
     assert drained(sale).held == 1
     assert synced(sale) == 3
     assert set(Purchase.objects.values_list("pk", "refusal")) == {(won, ""), (other, "")}
@@ -83,10 +69,10 @@ def test_a_repeated_click_of_somebody_who_won_burns_nothing_after_a_flush() -> N
 
 def test_another_attempt_of_somebody_who_won_is_refused_after_a_flush_and_burns_nothing() -> None:
     sale, winner = open_sale(units=5), make_user()
-    won = buy(sale, winner, attempt="one").purchase
+    won = accepted(click(sale, winner, attempt="one")).purchase
     drained(sale)
     store.client().flushdb()
-    other = buy(sale, winner, attempt="two").purchase
+    other = accepted(click(sale, winner, attempt="two")).purchase
     assert drained(sale).refused == 1
     assert synced(sale) == 4
     assert Purchase.objects.get(pk=won).refusal == ""
@@ -97,12 +83,12 @@ def test_another_attempt_of_somebody_who_won_is_refused_after_a_flush_and_burns_
 def test_claims_that_a_flush_took_can_be_made_again_and_those_in_hand_are_settled() -> None:
     sale = open_sale(units=5)
     in_hand, lost = make_user(), make_user()
-    first = buy(sale, in_hand).purchase
+    first = accepted(click(sale, in_hand, attempt="one")).purchase
     taken = drain.take(sale_id=sale.id, consumer="w1")
-    second = buy(sale, lost).purchase
+    second = accepted(click(sale, lost, attempt="one")).purchase
     store.client().flushdb()
     # Somebody clicks before the worker has committed: the gate is set without its claims.
-    assert buy(sale, lost).purchase == second
+    assert accepted(click(sale, lost, attempt="one")).purchase == second
     settling.settle(sale, taken)
     gate.acknowledge(sale_id=sale.id, group=drain.GROUP, stream_ids=[c.stream_id for c in taken])
     assert drained(sale).held == 1
@@ -117,7 +103,7 @@ def test_who_waits_for_a_claim_that_was_lost_is_told_so_and_shown_the_way_back(
 ) -> None:
     sale, user = open_sale(units=5), make_user()
     client.force_login(user)
-    page = reverse("flashsale:purchase", args=[buy(sale, user).purchase])
+    page = reverse("flashsale:purchase", args=[accepted(click(sale, user, attempt="one")).purchase])
     assert "One moment" in client.get(page).content.decode()
     store.client().flushdb()
     answer = client.get(page)
@@ -166,10 +152,10 @@ def test_claims_among_the_lost_writes_took_no_unit_and_can_be_made_again() -> No
     sale = open_sale(units=10)
     older = snapshot()
     users = [make_user() for _ in range(6)]
-    lost = [buy(sale, user).purchase for user in users]
+    lost = [accepted(click(sale, user, attempt="one")).purchase for user in users]
     fall_back_to(older)
     assert (free_at_the_gate(sale), queued(sale)) == (10, 0)
-    assert [buy(sale, user).purchase for user in users] == lost
+    assert [accepted(click(sale, user, attempt="one")).purchase for user in users] == lost
     assert drained(sale).held == 6
     assert synced(sale) == 4
     assert proven_units(sale) == Units(sold=0, held=6, free=4)

@@ -23,9 +23,10 @@ from flashsale.sales import SaleInfo
 from inventory.models import Reservation, Stock
 from shop.models import User
 from tests.away import redis_at
+from tests.clicks import free_at_the_gate, open_sale, queued
 from tests.factories import make_user
 from tests.faults.own_redis import OwnRedis, until
-from tests.faults.proof import Units, free_at_the_gate, open_sale, proven_units, queued
+from tests.faults.proof import Units, proven_units
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,8 @@ from threading import Lock
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
 
-from flashsale import buying, drain, store
+from flashsale import drain, store
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase
@@ -21,9 +20,10 @@ from flashsale.tasks import drain_purchases
 from inventory import reservations
 from inventory.models import Reservation, Stock
 from shop.models import Order, User
+from tests.clicks import claim, click, free_at_the_gate, open_sale, queued
 from tests.client import Client
 from tests.factories import make_sale, make_user
-from tests.faults.proof import Units, claim, free_at_the_gate, open_sale, proven_units, queued
+from tests.faults.proof import Units, proven_units
 from tests.shop.ordering import books
 from tests.stack import Stack, wait_for
 
@@ -45,16 +45,9 @@ def no_beat(stack: Stack) -> Iterator[None]:
         stack.start_beat()
 
 
-def click(sale: SaleInfo, user: User, *, attempt: str) -> Accepted | Refused:
+def click_and_ring(sale: SaleInfo, user: User, *, attempt: str) -> Accepted | Refused:
     """What the web server does with a click on Buy."""
-    result = buying.buy(
-        sale=sale,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=1,
-        attempt=attempt,
-        now=timezone.now(),
-    )
+    result = click(sale, user, attempt=attempt)
     if isinstance(result, Accepted) and result.ring:
         drain_purchases.delay(sale.id)
     return result
@@ -99,7 +92,7 @@ def test_a_claim_that_nobody_rang_for_is_settled_by_beat(stack: Stack, no_beat: 
 
 def test_the_gate_comes_back_by_itself_after_a_flush(stack: Stack) -> None:
     sale = open_sale(units=5)
-    assert isinstance(click(sale, make_user(), attempt="one"), Accepted)
+    assert isinstance(click_and_ring(sale, make_user(), attempt="one"), Accepted)
     wait_for(lambda: Purchase.objects.filter(sale=sale.id).exists(), what="a purchase", stack=stack)
     store.client().flushdb()
     assert free_at_the_gate(sale) is None
@@ -116,7 +109,7 @@ def test_a_sale_whose_redis_is_flushed_three_times_sells_every_unit_once(stack: 
         """Click until there is an answer that stands, as people do; one attempt is one purchase."""
         try:
             while True:
-                result = click(sale, user, attempt="one")
+                result = click_and_ring(sale, user, attempt="one")
                 if isinstance(result, Accepted):
                     with counting:
                         accepted.append(result)
@@ -161,8 +154,8 @@ def test_a_sale_whose_redis_is_flushed_three_times_sells_every_unit_once(stack: 
     let_go = Purchase.objects.get(sale=sale.id, shopper=winners.pop(), refusal="")
     reservations.release(reservation_ids=[let_go.pk], reason="let go")
     for user in winners[:5]:
-        click(sale, user, attempt="one")
-        click(sale, user, attempt="two")
+        click_and_ring(sale, user, attempt="one")
+        click_and_ring(sale, user, attempt="two")
     wait_for(
         lambda: queued(sale) == 0 and free_at_the_gate(sale) == 1, what="a true gate", stack=stack
     )

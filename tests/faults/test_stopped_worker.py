@@ -13,8 +13,9 @@ from flashsale.drain import Drained
 from flashsale.keys import key
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
+from tests.clicks import claim, open_sale, queued
 from tests.factories import make_user
-from tests.faults.proof import Units, claim, open_sale, proven_units, queued
+from tests.faults.proof import Units, proven_units
 from tests.stack import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)

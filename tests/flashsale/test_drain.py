@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -16,33 +16,10 @@ from flashsale.sales import SaleInfo
 from flashsale.settling import Claim
 from inventory.models import Holding, Reservation, Stock, StockMovement
 from shop.models import User
-from tests.factories import make_sale, make_user
+from tests.clicks import claim, open_sale, queued
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
-
-
-def open_sale(**fields: Any) -> SaleInfo:
-    sale = make_sale(**fields)
-    gate.sync(sale, now=timezone.now())
-    return sale
-
-
-def claim(sale: SaleInfo, user: User, *, purchase: UUID | None = None) -> UUID:
-    purchase = purchase or uuid4()
-    claimed = gate.claim(
-        sale_id=sale.id,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=1,
-        purchase=purchase,
-        now=timezone.now(),
-    )
-    assert claimed.answer is gate.Answer.QUEUED
-    return purchase
-
-
-def queued(sale: SaleInfo) -> int:
-    return int(store.client().xlen(key(sale.id, "claims")))
 
 
 def allocated(sale: SaleInfo) -> int:

@@ -21,8 +21,8 @@ from flashsale.models import Drift, Sale
 from flashsale.sales import SaleInfo
 from inventory import stock
 from inventory.models import Stock
+from tests.clicks import claim, open_sale
 from tests.factories import make_sale, make_user
-from tests.faults.proof import claim, open_sale
 from tests.inventory.test_admin import sign_in
 from tests.races.moment import at_once
 

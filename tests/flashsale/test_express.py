@@ -22,6 +22,7 @@ from flashsale.keys import key
 from flashsale.models import LoadLevel, Sale
 from flashsale.sales import SaleInfo
 from shop.models import User
+from tests.clicks import queued
 from tests.factories import make_sale, make_user
 from tests.over_wsgi import client_of, serve
 from tests.two_ways import (
@@ -80,10 +81,6 @@ def admission(sale: SaleInfo, shopper: UUID) -> str:
     ends = timezone.now() + timedelta(minutes=3)
     store.client().zadd(key(sale.id, "active"), {str(shopper): gate.milliseconds(ends)})
     return tickets.sign_admission(sale_id=sale.id, shopper=shopper, expires_at=ends)
-
-
-def queued(sale: SaleInfo) -> int:
-    return int(store.client().xlen(key(sale.id, "claims")))
 
 
 # The same for both ways

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,15 +10,9 @@ from flashsale.gate import Answer, Claimed
 from flashsale.keys import key
 from flashsale.sales import SaleInfo
 from inventory import stock
-from tests.factories import make_sale
+from tests.clicks import open_sale, queued
 
 pytestmark = pytest.mark.django_db
-
-
-def open_sale(**fields: Any) -> SaleInfo:
-    sale = make_sale(**fields)
-    assert gate.sync(sale, now=timezone.now())
-    return sale
 
 
 def claim(
@@ -42,10 +35,6 @@ def claim(
 
 def free(sale: SaleInfo) -> int:
     return int(store.client().hget(key(sale.id, "gate"), f"free:{sale.items[0].id}") or -1)
-
-
-def queued(sale: SaleInfo) -> int:
-    return int(store.client().xlen(key(sale.id, "claims")))
 
 
 def test_a_claim_lowers_the_gate_and_is_queued() -> None:

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from flashsale import admissions, buying, drain, gate, line, purchases, store
+from flashsale import admissions, drain, gate, line, purchases, store
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale
@@ -15,24 +15,14 @@ from inventory.models import Reservation
 from shop import checkout
 from shop.checkout import AddressData
 from shop.models import Order, User
+from tests.clicks import click
 from tests.factories import make_sale, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def buy(sale: SaleInfo, user: User, *, attempt: str = "", quantity: int = 1) -> Accepted | Refused:
-    return buying.buy(
-        sale=sale,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=quantity,
-        attempt=attempt,
-        now=timezone.now(),
-    )
-
-
 def held(sale: SaleInfo, user: User, *, attempt: str = "") -> Purchase:
-    accepted = buy(sale, user, attempt=attempt)
+    accepted = click(sale, user, attempt=attempt)
     assert isinstance(accepted, Accepted)
     drain.drain(sale, consumer="worker")
     found = purchases.find(accepted.purchase, shopper=user.shopper_id)
@@ -59,7 +49,7 @@ def free(sale: SaleInfo) -> int:
 
 def test_a_sale_can_be_bought_from_before_anybody_has_set_its_gate() -> None:
     sale = make_sale(units=3)
-    assert isinstance(buy(sale, make_user()), Accepted)
+    assert isinstance(click(sale, make_user()), Accepted)
     assert free(sale) == 2
 
 
@@ -86,7 +76,7 @@ def test_repeating_the_click_of_a_purchase_that_was_let_go_takes_nothing() -> No
     sale, user = make_sale(units=3), make_user()
     purchase = held(sale, user, attempt="one")
     assert purchases.release(purchase)
-    again = buy(sale, user, attempt="one")
+    again = click(sale, user, attempt="one")
     assert again == Accepted(purchase=purchase.pk)
     assert free(sale) == 3
     found = purchases.find(purchase.pk, shopper=user.shopper_id)
@@ -97,10 +87,10 @@ def test_repeating_the_click_of_a_purchase_that_was_let_go_takes_nothing() -> No
 def test_who_lets_one_of_two_units_go_can_buy_one_again() -> None:
     sale, user = make_sale(units=5, limit_per_shopper=2), make_user()
     first, _second = held(sale, user), held(sale, user)
-    assert buy(sale, user) == Refused(Refusal.LIMIT_REACHED, _second.pk)
+    assert click(sale, user) == Refused(Refusal.LIMIT_REACHED, _second.pk)
     assert purchases.release(first)
-    assert isinstance(buy(sale, user), Accepted)
-    assert isinstance(buy(sale, user), Refused)
+    assert isinstance(click(sale, user), Accepted)
+    assert isinstance(click(sale, user), Refused)
 
 
 def test_letting_go_twice_gives_one_unit_back() -> None:
@@ -116,7 +106,7 @@ def test_letting_go_twice_gives_one_unit_back() -> None:
 def test_a_wrong_quantity_takes_nothing(quantity: int) -> None:
     sale = make_sale(units=3)
     gate.sync(sale, now=timezone.now())
-    assert buy(sale, make_user(), quantity=quantity) == Refused(Refusal.BAD_QUANTITY)
+    assert click(sale, make_user(), quantity=quantity) == Refused(Refusal.BAD_QUANTITY)
     assert free(sale) == 3
 
 
@@ -162,16 +152,16 @@ def let_in(sale: SaleInfo, user: User) -> None:
 
 def test_who_was_let_in_can_buy() -> None:
     sale, user = admitted()
-    assert isinstance(buy(sale, user), Accepted)
+    assert isinstance(click(sale, user), Accepted)
 
 
 def test_who_left_must_be_let_in_again_though_their_signed_admission_is_good() -> None:
     sale, user = admitted()
     admissions.leave(sale, shopper=user.shopper_id)
-    assert buy(sale, user) == Refused(Refusal.NO_ADMISSION)
+    assert click(sale, user) == Refused(Refusal.NO_ADMISSION)
     assert free(sale) == 5
     let_in(sale, user)
-    assert isinstance(buy(sale, user), Accepted)
+    assert isinstance(click(sale, user), Accepted)
 
 
 def test_an_admission_is_used_up_by_the_last_unit_of_the_limit_and_not_before() -> None:
@@ -179,10 +169,10 @@ def test_an_admission_is_used_up_by_the_last_unit_of_the_limit_and_not_before() 
     first = held(sale, user)
     held(sale, user)
     assert purchases.release(first)
-    assert buy(sale, user) == Refused(Refusal.NO_ADMISSION)
+    assert click(sale, user) == Refused(Refusal.NO_ADMISSION)
 
 
 def test_an_admission_that_ran_out_buys_nothing() -> None:
     sale, user = admitted()
     store.client().zadd(key(sale.id, "active"), {str(user.shopper_id): 1})
-    assert buy(sale, user) == Refused(Refusal.NO_ADMISSION)
+    assert click(sale, user) == Refused(Refusal.NO_ADMISSION)

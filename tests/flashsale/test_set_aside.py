@@ -17,8 +17,8 @@ from flashsale.models import Purchase, SetAsideClaim
 from flashsale.sales import SaleInfo
 from inventory.models import Stock
 from shop.models import User
+from tests.clicks import claim, free_at_the_gate, open_sale, queued
 from tests.factories import make_sale, make_user
-from tests.faults.proof import claim, free_at_the_gate, open_sale, queued
 
 pytestmark = pytest.mark.django_db
 

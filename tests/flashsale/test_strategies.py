@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from flashsale import admissions, breaker, buying, drain, gate, line, sales, settling, store
+from flashsale import admissions, breaker, drain, gate, line, sales, settling, store
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale
@@ -23,6 +23,7 @@ from inventory import allocation, audit, reservations
 from inventory.models import Holding, Reservation, Stock, StockMovement
 from shop.models import User
 from tests.away import redis_away
+from tests.clicks import accepted, click
 from tests.factories import make_sale, make_user
 
 pytestmark = pytest.mark.django_db
@@ -42,24 +43,9 @@ def way(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
         yield WAYS[request.param]
 
 
-def buy(
-    sale: SaleInfo,
-    user: User,
-    *,
-    item: int | None = None,
-    quantity: int = 1,
-    attempt: str = "",
-    now: datetime | None = None,
-) -> Accepted | Refused:
+def buy(sale: SaleInfo, user: User, **how: Any) -> Accepted | Refused:
     """Click, and let whatever was queued be settled."""
-    result = buying.buy(
-        sale=sale,
-        shopper=user.shopper_id,
-        item=sale.items[0].id if item is None else item,
-        quantity=quantity,
-        attempt=attempt,
-        now=now or timezone.now(),
-    )
+    result = click(sale, user, **how)
     if isinstance(result, Accepted) and result.state is State.QUEUED:
         drain.drain(sale, consumer="worker")
     return result
@@ -223,7 +209,7 @@ def test_a_closed_account_gets_nothing_and_is_told(way: dict[str, Any]) -> None:
 def test_a_claim_in_the_queue_and_the_same_attempt_in_the_database_are_one_purchase() -> None:
     """By hand, or because Redis went away between the click and its repetition."""
     sale, user = make_sale(strategy="redis"), make_user()
-    queued = gate_claim(sale, user, attempt="one")
+    queued = accepted(click(sale, user, attempt="one")).purchase
     assert held(buy(replace(sale, strategy="lock"), user, attempt="one")).pk == queued
     assert drain.drain(sale, consumer="worker") == drain.Drained(held=0, refused=0, is_empty=True)
     assert proven(sale).held == 1
@@ -231,7 +217,7 @@ def test_a_claim_in_the_queue_and_the_same_attempt_in_the_database_are_one_purch
 
 def test_a_claim_in_the_queue_counts_against_the_limit_once_it_is_settled() -> None:
     sale, user = make_sale(strategy="redis"), make_user()
-    gate_claim(sale, user, attempt="one")
+    click(sale, user, attempt="one")
     held(buy(replace(sale, strategy="version"), user, attempt="two"))
     assert drain.drain(sale, consumer="worker").refused == 1
     assert proven(sale).held == 1
@@ -254,20 +240,6 @@ def test_a_change_of_strategy_in_the_back_office_reaches_the_next_click() -> Non
     now = sales.find(sale.slug)
     assert now is not None
     assert buy(now, user) == Accepted(Purchase.objects.get().pk, state=State.HELD)
-
-
-def gate_claim(sale: SaleInfo, user: User, *, attempt: str) -> Any:
-    result = buying.buy(
-        sale=sale,
-        shopper=user.shopper_id,
-        item=sale.items[0].id,
-        quantity=1,
-        attempt=attempt,
-        now=timezone.now(),
-    )
-    assert isinstance(result, Accepted)
-    assert result.state is State.QUEUED
-    return result.purchase
 
 
 # Redis away, and back

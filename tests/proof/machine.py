@@ -31,8 +31,8 @@ from inventory.models import Reservation, Stock
 from inventory.stock import NotEnoughStock
 from shop.models import User
 from tests.away import redis_away
+from tests.clicks import free_at_the_gate
 from tests.factories import make_sale, make_user
-from tests.faults.proof import free_at_the_gate
 from tests.proof.crash_points import POINTS, Crashed, Point, dying_at
 
 UNITS, SHOPPERS, LIMIT = 6, 5, 2

@@ -12,7 +12,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from flashsale import buying, drain, settling
+from flashsale import drain, settling
 from flashsale.buying import Accepted, Refusal
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
@@ -20,6 +20,7 @@ from flashsale.settling import Claim
 from inventory import allocation, holdings
 from inventory.models import Holding, Stock
 from shop.models import User
+from tests.clicks import click
 from tests.factories import make_sale, make_user
 from tests.faults.proof import proven_units
 from tests.races.moment import at_once
@@ -29,17 +30,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STRATEGIES = ["redis", "lock", "version"]
 
 
-def click(sale: SaleInfo, user: User, attempt: str = "one", quantity: int = 1) -> str:
-    """The outcome of one click, as a word; a guard that is off may show as an IntegrityError."""
+def outcome(sale: SaleInfo, user: User, attempt: str = "one", quantity: int = 1) -> str:
+    """Of one click, as a word; a guard that is off may show as an IntegrityError."""
     try:
-        result = buying.buy(
-            sale=sale,
-            shopper=user.shopper_id,
-            item=sale.items[0].id,
-            quantity=quantity,
-            attempt=attempt,
-            now=timezone.now(),
-        )
+        result = click(sale, user, attempt=attempt, quantity=quantity)
     except IntegrityError:
         return "IntegrityError"
     return "accepted" if isinstance(result, Accepted) else result.reason
@@ -47,7 +41,7 @@ def click(sale: SaleInfo, user: User, attempt: str = "one", quantity: int = 1) -
 
 def all_at_once(sale: SaleInfo, users: list[User], *, attempts: int = 1) -> Counter[str]:
     works: list[Callable[[], str]] = [
-        partial(click, sale, user, f"attempt {number}")
+        partial(outcome, sale, user, f"attempt {number}")
         for user in users
         for number in range(attempts)
     ]
@@ -77,7 +71,7 @@ def test_one_shopper_s_clicks_from_many_tabs_get_one_unit(strategy: str) -> None
 def test_a_double_click_is_one_purchase(strategy: str) -> None:
     """Failure 7."""
     sale, user = make_sale(units=9, limit_per_shopper=3, strategy=strategy), make_user()
-    assert Counter(at_once(*[partial(click, sale, user)] * 6)) == {"accepted": 6}
+    assert Counter(at_once(*[partial(outcome, sale, user)] * 6)) == {"accepted": 6}
     drain.drain(sale, consumer="worker")
     assert Purchase.objects.count() == 1
     assert proven_units(sale).held == 1
@@ -87,7 +81,7 @@ def purchases_of_one_attempt(strategy: str) -> int:
     """One key, sent at once with two quantities, six times over; the purchases that came of it."""
     for _ in range(6):
         sale, user = make_sale(units=9, limit_per_shopper=9, strategy=strategy), make_user()
-        at_once(*(partial(click, sale, user, "one", quantity) for quantity in (1, 2) * 2))
+        at_once(*(partial(outcome, sale, user, "one", quantity) for quantity in (1, 2) * 2))
         drain.drain(sale, consumer="worker")
     return Purchase.objects.count()
 
@@ -109,7 +103,7 @@ def test_a_sale_that_changes_over_in_the_middle_sells_each_unit_once() -> None:
     sale = make_sale(units=6)
     ways = [make_sale_s_copy(sale, strategy) for strategy in STRATEGIES * 5]
     users = [make_user() for _ in ways]
-    clicks = [partial(click, way, user) for way, user in zip(ways, users, strict=True)]
+    clicks = [partial(outcome, way, user) for way, user in zip(ways, users, strict=True)]
     at_once(*clicks, lambda: drain.drain(sale, consumer="early"))
     drain.drain(sale, consumer="late")
     assert Purchase.objects.filter(refusal="").count() == 6
@@ -222,8 +216,8 @@ def test_control_without_the_limit_in_postgresql_one_shopper_gets_two(
     """The gate alone forgets; here it never knew, because one click went past it."""
     monkeypatch.setattr(holdings, "count", lambda *, scope, limit, wanted: [True] * len(wanted))
     sale, user = make_sale(units=9, strategy=strategy), make_user()
-    click(make_sale_s_copy(sale, "lock"), user, "one")
-    click(sale, user, "two")
+    outcome(make_sale_s_copy(sale, "lock"), user, "one")
+    outcome(sale, user, "two")
     drain.drain(sale, consumer="worker")
     assert Purchase.objects.filter(refusal="").count() == 2
 
