@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Func, IntegerField
 from django.db.models.functions import Now
 
 from inventory import reservations
@@ -12,6 +12,14 @@ from inventory.models import Stock, StockMovement
 
 Kind = StockMovement.Kind
 Result = TypeVar("Result")
+
+#: Units of a row of `inventory_stock stock` that can be promised now. Held reservations past their time are dead.
+FREE = """
+    stock.on_hand - stock.allocated + coalesce((
+        SELECT sum(quantity)::int FROM inventory_reservation
+        WHERE stock_id = stock.id AND state = 'held' AND expires_at <= now()
+    ), 0)
+"""
 
 
 class NotEnoughStock(Exception):
@@ -35,18 +43,17 @@ def available(*, skus: Iterable[str], pool: str = Stock.MAIN) -> dict[str, int]:
     skus = list(skus)
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT stock.sku, stock.on_hand - stock.allocated + coalesce(dead.units, 0)
-            FROM inventory_stock stock
-            LEFT JOIN LATERAL (
-                SELECT sum(quantity)::int AS units FROM inventory_reservation
-                WHERE stock_id = stock.id AND state = 'held' AND expires_at <= now()
-            ) dead ON true
-            WHERE stock.pool = %s AND stock.sku = ANY(%s)
-            """,
+            f"SELECT sku, {FREE} FROM inventory_stock stock WHERE pool = %s AND sku = ANY(%s)",  # noqa: S608 -- our own constant, here and below
             [pool, skus],
         )
         return dict.fromkeys(skus, 0) | dict(cursor.fetchall())
+
+
+def available_of(sku: str) -> Func:
+    """What `available` says of the main pool, as a column of another query; `sku` is the path to its SKU there."""
+    found = f"SELECT {FREE} FROM inventory_stock stock WHERE stock.pool = '{Stock.MAIN}'"  # noqa: S608
+    template = f"coalesce(({found} AND stock.sku = %(expressions)s), 0)"
+    return Func(F(sku), template=template, output_field=IntegerField())
 
 
 def receive(

@@ -14,13 +14,13 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Least
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from inventory import stock
-from shop.models import Cart, CartLine, ProductImage, User, Variant
+from shop.models import Address, Cart, CartLine, ProductImage, User, Variant
 
 SESSION_KEY = "cart_id"
 #: Units of one variant in a cart: nobody furnishes more homes than this at once.
@@ -92,11 +92,15 @@ class PricedLine:
 
 @dataclass(frozen=True)
 class Contents:
-    """A cart with its prices: what is ordered with it, what was put aside, and what is gone from sale."""
+    """A cart with its prices: what is ordered with it, what was put aside, and what is gone from sale.
+
+    `home` is the country of the first address in its shopper's book; None: there is none.
+    """
 
     lines: Sequence[PricedLine] = ()
     saved: Sequence[PricedLine] = ()
     gone: Sequence[PricedLine] = ()
+    home: str | None = None
 
     @property
     def subtotal(self) -> Decimal:
@@ -123,43 +127,58 @@ def find_or_open(*, request: HttpRequest) -> Cart:
 
 def count(*, request: HttpRequest) -> int:
     """Units in the cart of who asks; no query for a guest who never added anything."""
-    user: User | AnonymousUser = request.user
-    if user.is_authenticated:
-        lines = CartLine.objects.filter(cart__user=user)
-    elif SESSION_KEY in request.session:
-        lines = CartLine.objects.filter(cart=request.session[SESSION_KEY], cart__user=None)
-    else:
-        return 0
-    shown = lines.filter(
+    shown = _lines_of(request).filter(
         variant__is_active=True, variant__product__is_published=True, is_saved=False
     )
     units: int | None = shown.aggregate(units=Sum("quantity"))["units"]
     return units or 0
 
 
+def contents_of(*, request: HttpRequest) -> Contents:
+    """The contents of the cart of who asks, without a look at the cart itself."""
+    return _contents(_lines_of(request))
+
+
 def contents(*, cart: Cart | None) -> Contents:
-    """Lines with today's prices and what is available, in three queries whatever the size."""
-    if cart is None:
-        return Contents()
+    """Lines with today's prices and what is available, in two queries whatever the size."""
+    return _contents(cart.lines.all()) if cart else Contents()
+
+
+def _lines_of(request: HttpRequest) -> QuerySet[CartLine]:
+    user: User | AnonymousUser = request.user
+    if user.is_authenticated:
+        return CartLine.objects.filter(cart__user=user)
+    if SESSION_KEY in request.session:
+        return CartLine.objects.filter(cart=request.session[SESSION_KEY], cart__user=None)
+    return CartLine.objects.none()
+
+
+def _contents(lines: QuerySet[CartLine]) -> Contents:
+    addresses = Address.objects.filter(user=OuterRef("cart__user"))
     rows = list(
-        cart.lines.select_related("variant__product").prefetch_related("variant__product__images")
+        lines.select_related("variant__product")
+        .prefetch_related("variant__product__images")
+        .annotate(
+            available=stock.available_of("variant__sku"),
+            home=Subquery(addresses.values("country")[:1]),
+        )
     )
-    free = stock.available(skus=[row.variant.sku for row in rows]) if rows else {}
-    priced = [_priced(row, free[row.variant.sku]) for row in rows]
+    priced = [_priced(row, row.available) for row in rows]
     for_sale = [line for line in priced if line.is_for_sale]
     return Contents(
         lines=[line for line in for_sale if not line.is_saved],
         saved=[line for line in for_sale if line.is_saved],
         gone=[line for line in priced if not line.is_for_sale],
+        home=rows[0].home if rows else None,
     )
 
 
-def _priced(row: CartLine, free: int) -> PricedLine:
+def _priced(row: CartLine, available: int) -> PricedLine:
     return PricedLine(
         pk=row.pk,
         variant=row.variant,
         quantity=row.quantity,
-        available=free,
+        available=available,
         is_for_sale=row.variant.is_active and row.variant.product.is_published,
         is_saved=row.is_saved,
         known_price=row.known_price,

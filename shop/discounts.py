@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
@@ -65,10 +66,12 @@ def judge(
     *, code: str, lines: Sequence[OrderLine], buyer: Buyer, now: datetime
 ) -> Applied | CodeRefused:
     """What a code would take off these lines now, or why it does not count. `code` is as it was typed."""
-    found = find(code=code)
+    used = _uses_of(buyer).filter(code=OuterRef("pk")).order_by().values("code")
+    counted = Coalesce(Subquery(used.annotate(uses=Count("pk")).values("uses")), 0)
+    found = _named(code).annotate(uses_of_buyer=counted).first()
     if found is None:
         return CodeRefused(gettext(UNKNOWN))
-    reason = _closed(found, now) or _used(found, buyer) or _too_little(found, lines)
+    reason = _closed(found, now) or _used(found, found.uses_of_buyer) or _too_little(found, lines)
     if reason:
         return CodeRefused(reason)
     counting = [
@@ -78,11 +81,6 @@ def judge(
     if not any(counting):
         return CodeRefused(gettext("This code does not count for sales and reduced goods."))
     return Applied(code=found, shares=_shares(found, counting))
-
-
-def find(*, code: str) -> DiscountCode | None:
-    typed = code.strip().upper()
-    return DiscountCode.objects.filter(code=typed).first() if CODE.fullmatch(typed) else None
 
 
 def use(*, applied: Applied, order: Order) -> CodeRefused | None:
@@ -141,21 +139,32 @@ def _closed(code: DiscountCode, now: datetime) -> str:
     return ""
 
 
-def _used(code: DiscountCode, buyer: Buyer) -> str:
+def _used(code: DiscountCode, uses_of_buyer: int) -> str:
     if code.max_uses is not None and code.uses >= code.max_uses:
         return gettext(USED_UP)
-    return gettext(USED_BY_YOU) if _is_used_by(code, buyer) else ""
+    limit = code.max_uses_per_customer
+    return gettext(USED_BY_YOU) if limit is not None and uses_of_buyer >= limit else ""
 
 
 def _is_used_by(code: DiscountCode, buyer: Buyer) -> bool:
-    """Whether this customer, by email address (in any case) or account, has the code as often as they may."""
+    """Whether this customer has the code as often as they may."""
     limit = code.max_uses_per_customer
+    return limit is not None and _uses_of(buyer).filter(code=code).count() >= limit
+
+
+def _uses_of(buyer: Buyer) -> QuerySet[DiscountUse]:
+    """What this customer has used, by email address (in any case) or account."""
     who = Q(email=buyer.email.lower()) if buyer.email else Q()
     if buyer.user is not None:
         who |= Q(order__user=buyer.user)
-    if limit is None or not who:
-        return False
-    return code.used_by.filter(who, is_given_back=False).count() >= limit
+    uses = DiscountUse.objects.filter(is_given_back=False)
+    return uses.filter(who) if who else uses.none()
+
+
+def _named(code: str) -> QuerySet[DiscountCode]:
+    typed = code.strip().upper()
+    codes = DiscountCode.objects.all()
+    return codes.filter(code=typed) if CODE.fullmatch(typed) else codes.none()
 
 
 def _too_little(code: DiscountCode, lines: Sequence[OrderLine]) -> str:

@@ -95,14 +95,18 @@ def forget(request: HttpRequest) -> None:
     request.session.pop(SESSION_KEY, None)
 
 
-def country_of(request: HttpRequest) -> str:
-    """Where it goes, as far as is known: what was typed, the first address of the book, the shop's country."""
+def country_of(request: HttpRequest, *, home: str | None = None) -> str:
+    """Where it goes, as far as is known: what was typed, the first address of the book, the shop's country.
+
+    `home` is the country of that address where it was looked up already, empty when there is none.
+    """
     typed = of(request).typed.get("country", "")
     if typed in countries:
         return typed
-    if isinstance(request.user, User) and (address := request.user.addresses.first()):
-        return str(address.country)
-    return settings.COUNTRY
+    if home is None and isinstance(request.user, User):
+        address = request.user.addresses.first()
+        home = str(address.country) if address else ""
+    return home or settings.COUNTRY
 
 
 def email_of(request: HttpRequest) -> str:

@@ -7,10 +7,13 @@ judged by the goods' price before any discount: a code never makes delivery dear
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 
-from shop.models import ShippingMethod, ShippingRate
+from shop.models import ShippingMethod
 
 #: The id of the offer that the settings make; no method in the database has it.
 FLAT_ID = 0
@@ -35,15 +38,16 @@ def offers(*, country: str, weight_grams: int, subtotal: Decimal) -> list[Offer]
         country: an ISO 3166 code of two letters.
         subtotal: the price of the goods.
     """
-    methods = list(ShippingMethod.objects.prefetch_related("rates"))
+    priced = ShippingMethod.objects.annotate(
+        price=F("rates__price"),
+        from_subtotal=F("rates__min_subtotal"),
+        to_weight=F("rates__max_weight_grams"),
+    )
+    # A row for each rate, and one without a price for a method that has none.
+    methods = [list(rows) for _, rows in groupby(priced, key=lambda row: row.pk)]
     if not methods:
         return [_flat(subtotal)]
-    fitting = (
-        (method, _fitting(method, weight_grams))
-        for method in methods
-        if method.is_active and (not method.countries or country in _codes(method))
-    )
-    made = (_offer(method, rates, subtotal) for method, rates in fitting)
+    made = (_offer(rows, weight_grams, subtotal) for rows in methods if _goes_to(rows[0], country))
     return [offer for offer in made if offer is not None]
 
 
@@ -68,28 +72,27 @@ def _flat(subtotal: Decimal) -> Offer:
     )
 
 
-def _codes(method: ShippingMethod) -> set[str]:
-    return {country.code for country in method.countries}
+def _goes_to(method: ShippingMethod, country: str) -> bool:
+    codes = {code.code for code in method.countries}
+    return method.is_active and (not codes or country in codes)
 
 
-def _fitting(method: ShippingMethod, weight_grams: int) -> list[ShippingRate]:
-    return [
-        rate
-        for rate in method.rates.all()
-        if rate.max_weight_grams is None or weight_grams <= rate.max_weight_grams
+def _offer(rows: Sequence[Any], weight_grams: int, subtotal: Decimal) -> Offer | None:
+    """The cheapest of a method's rates that count for this weight and price of goods."""
+    rates = [
+        row
+        for row in rows
+        if row.price is not None and (row.to_weight is None or weight_grams <= row.to_weight)
     ]
-
-
-def _offer(method: ShippingMethod, rates: list[ShippingRate], subtotal: Decimal) -> Offer | None:
-    """The cheapest of the rates that count for this price of goods."""
-    prices = [rate.price for rate in rates if rate.min_subtotal <= subtotal]
+    prices = [rate.price for rate in rates if rate.from_subtotal <= subtotal]
     if not prices:
         return None
+    method = rows[0]
     return Offer(
         id=method.pk,
         name=method.name,
         price=min(prices),
         min_days=method.min_days,
         max_days=method.max_days,
-        free_from=min((rate.min_subtotal for rate in rates if not rate.price), default=None),
+        free_from=min((rate.from_subtotal for rate in rates if not rate.price), default=None),
     )

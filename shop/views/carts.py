@@ -22,7 +22,7 @@ REMOVED_KEY = "cart_removed"
 @never_cache
 @require_safe
 def cart(request: HttpRequest) -> HttpResponse:
-    contents = carts.contents(cart=carts.find(request=request))
+    contents = carts.contents_of(request=request)
     context = {
         "cart_lines": contents.lines,
         "saved_lines": contents.saved,
@@ -38,7 +38,7 @@ def cart(request: HttpRequest) -> HttpResponse:
 
 def _priced(request: HttpRequest, contents: carts.Contents) -> dict[str, object]:
     """What it comes to, as far as is known where it goes."""
-    draft, country = drafts.of(request), drafts.country_of(request)
+    draft, country = drafts.of(request), drafts.country_of(request, home=contents.home or "")
     user = request.user if isinstance(request.user, User) else None
     quote = quotes.quote(
         lines=checkout.order_lines(contents),
