@@ -7,9 +7,10 @@ matches, each unknown word is exchanged for the nearest one of the catalogue's n
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection, transaction
@@ -28,6 +29,8 @@ LIKENESS = 0.6
 NEAR_WORDS = 200
 #: Suggestions while typing: products and categories. The first may be looked for among so many matches.
 SUGGESTED, SUGGESTED_CATEGORIES, LOOKED_AT = 6, 2, 200
+#: Known words that go on from what is typed, the most frequent, and products that are kept of each.
+CONTINUATIONS, BEST_OF_WORD = 8, 12
 #: Signs from which suggestions are made: one letter begins every other word.
 SHORTEST_SUGGESTED = 2
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
@@ -35,17 +38,25 @@ WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 PLAIN = re.compile(r"[\w\s'’-]*")
 EXCLUDES = re.compile(r"(?:^|\s)-|(?:^|\s)or\s", re.IGNORECASE)
 
+#: The best of a word have it in their names, then the highest ratings, and are the newest.
 GATHER_WORDS = """
-INSERT INTO shop_searchword (word, products)
-SELECT word, ndoc FROM ts_stat($$
-    SELECT to_tsvector('simple', concat_ws(' ', product.name, product.summary, category.name,
-        (SELECT string_agg(variant.name, ' ') FROM shop_variant variant
-         WHERE variant.product_id = product.id AND variant.is_active)))
-    FROM shop_product product JOIN shop_category category ON category.id = product.category_id
+INSERT INTO shop_searchword (word, products, best)
+SELECT word, count(*), (array_agg(id ORDER BY weight, rating DESC, id DESC))[:%(best)s]
+FROM (
+    SELECT product.id, product.rating, found.lexeme AS word, found.weights[1] AS weight
+    FROM shop_product product
+    JOIN shop_category category ON category.id = product.category_id,
+    LATERAL unnest(
+        setweight(to_tsvector('simple', product.name), 'A')
+        || setweight(to_tsvector('simple', concat_ws(' ', product.summary, category.name,
+            (SELECT string_agg(variant.name, ' ') FROM shop_variant variant
+             WHERE variant.product_id = product.id AND variant.is_active))), 'B')
+    ) found
     WHERE product.is_published AND product.price_from IS NOT NULL
-$$)
+) named
 WHERE length(word) BETWEEN 3 AND 40 AND word ~ '^[[:alpha:]]'
-ON CONFLICT (word) DO UPDATE SET products = excluded.products
+GROUP BY word
+ON CONFLICT (word) DO UPDATE SET products = excluded.products, best = excluded.best
 """
 #: Near a word: by its trigrams, or about as long and with the same beginning; or it holds what was typed.
 FIND_NEAR = """
@@ -113,16 +124,31 @@ def suggest(*, query: str) -> Suggestions:
     if len(query) < SHORTEST_SUGGESTED or not beginning:
         return Suggestions([], [])
     words = SearchQuery(beginning, search_type="raw", config="simple")
-    some = published().order_by().filter(search=words).values("pk")[:LOOKED_AT]
-    products = (
-        published()
-        .prefetch_related(None)
-        .filter(pk__in=some)
-        .order_by(SearchRank(F("search"), words).desc(), "-rating", "-id")
-    )
+    products = _best(words, _known(query)) if WORD.fullmatch(query) else []
+    if len(products) < SUGGESTED:
+        some = published().order_by().filter(search=words).values("pk")[:LOOKED_AT]
+        products = _best(words, some)
     named = Q(name__istartswith=query) | Q(name__icontains=f" {query}")
     categories = Category.objects.filter(named)[:SUGGESTED_CATEGORIES]
-    return Suggestions(list(products[:SUGGESTED]), list(categories))
+    return Suggestions(products, list(categories))
+
+
+def _known(beginning: str) -> list[int]:
+    """The best products of the words that go on from what is typed, by their ids.
+
+    The index is not asked, because it would gather all that matches: two signs may match everything there is.
+    """
+    words = SearchWord.objects.filter(word__startswith=beginning.lower()).order_by("-products")
+    best = words.values_list("best", flat=True)[:CONTINUATIONS]
+    return list({pk for pks in best for pk in pks})
+
+
+def _best(words: SearchQuery, some: Iterable[int] | QuerySet[Any]) -> list[Product]:
+    """The products to suggest among these ids."""
+    found = published().prefetch_related(None).filter(pk__in=some)
+    # By their rank: asked whether they match, the database might turn to the index after all.
+    ranked = found.annotate(rank=SearchRank(F("search"), words)).filter(rank__gt=0)
+    return list(ranked.order_by("-rank", "-rating", "-id")[:SUGGESTED])
 
 
 def learn_words() -> None:
@@ -130,7 +156,7 @@ def learn_words() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEARN_LOCK])
         SearchWord.objects.update(products=0)
-        cursor.execute(GATHER_WORDS)
+        cursor.execute(GATHER_WORDS, {"best": BEST_OF_WORD})
         SearchWord.objects.filter(products=0).delete()
 
 

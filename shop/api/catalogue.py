@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from shop import catalogue, facets, search
 from shop.models import Product, Variant
+from shop.wanted import BEST, SORTS, parse
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):
@@ -87,7 +88,7 @@ class ProductDetailSerializer(ProductSerializer):
         OpenApiParameter(
             "sort",
             OpenApiTypes.STR,
-            enum=[facets.BEST, *facets.SORTS],
+            enum=[BEST, *SORTS],
             description="`best` is for searches, and then what comes first; else `newest`.",
         ),
     ],
@@ -99,13 +100,13 @@ class ProductList(generics.ListAPIView[Product]):
 
     def get_queryset(self) -> QuerySet[Product]:
         query = search.clean(self.request.GET.get("search", ""))
-        wanted = facets.parse(self.request.GET, query=query)
+        wanted = parse(self.request.GET, query=query)
         products = facets.narrow(search.matching(query=query), wanted)
         if category := self.request.GET.get("category", "").replace("\x00", ""):
             products = products.filter(category__slug=category)
-        if wanted.sort == facets.BEST:
+        if wanted.sort == BEST:
             return products
-        return products.order_by(*facets.SORTS[wanted.sort])
+        return products.order_by(*SORTS[wanted.sort])
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -220,10 +221,16 @@ class Review(models.Model):
 
 
 class SearchWord(models.Model):
-    """A word of the names in the catalogue: what a misspelt one may have meant. `search.learn_words` keeps them."""
+    """A word of the names in the catalogue: what a misspelt one may have meant, and the beginning of one may become.
+
+    `search.learn_words` keeps them.
+    """
 
     word = models.CharField(max_length=40, primary_key=True)
     products = models.PositiveIntegerField(help_text="Products whose name has it.")
+    best = ArrayField(
+        models.BigIntegerField(), default=list, help_text="Ids of the first of these to suggest."
+    )
 
     class Meta:
         indexes = [

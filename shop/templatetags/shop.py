@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from babel.numbers import format_currency, format_decimal
@@ -22,7 +23,14 @@ ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 def money(amount: Decimal, currency: str = "") -> str:
     """`49` as `€49.00`, as the language of the page writes it."""
     locale = to_locale(get_language() or settings.LANGUAGE_CODE)
-    return format_currency(amount, currency or settings.CURRENCY, locale=locale)
+    # Nothing is kept under the same key as minus nothing, which is written otherwise.
+    return _written(amount + 0, currency or settings.CURRENCY, locale)
+
+
+@lru_cache(maxsize=4096)
+def _written(amount: Decimal, currency: str, locale: str) -> str:
+    """Kept, because the same prices are written again and again, and writing one takes as long as a link."""
+    return format_currency(amount, currency, locale=locale)
 
 
 @register.filter

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from shop import catalogue, delivery, facets, pages, search, structured_data
 from shop.forms import AddToCartForm
 from shop.models import Category, Variant
+from shop.wanted import parse
 
 PAGE_NUMBER = re.compile("[1-9][0-9]{0,3}")
 #: Products on the home page, of those that are newest and of those before them.
@@ -42,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def find(request: HttpRequest) -> HttpResponse:
     """Everything, or what matches; from what was misspelt one is led on to the nearest known words."""
     query = search.clean(request.GET.get("q", ""))
-    wanted = facets.parse(request.GET, query=query)
+    wanted = parse(request.GET, query=query)
     found = search.matching(query=query)
     listing = facets.show(products=found, wanted=wanted, page=_page_number(request))
     typed = search.clean(request.GET.get("typed", ""))
@@ -68,7 +69,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
     chosen = next((found for found in categories if found.slug == slug), None)
     if chosen is None:
         raise Http404
-    wanted = facets.parse(request.GET)
+    wanted = parse(request.GET)
     listing = facets.show(
         products=catalogue.in_category(category=chosen), wanted=wanted, page=_page_number(request)
     )

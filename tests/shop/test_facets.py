@@ -5,15 +5,16 @@ from django.http import QueryDict
 from pytest_django import DjangoAssertNumQueries
 
 from shop import catalogue, facets, search
-from shop.facets import Listing
+from shop.listing import PER_PAGE, Listing
 from shop.models import Product, Variant
+from shop.wanted import parse
 from tests.factories import make_variant
 
 pytestmark = pytest.mark.django_db
 
 
 def listing(address: str = "", *, page: int = 1, query: str = "") -> Listing:
-    wanted = facets.parse(QueryDict(address), query=query)
+    wanted = parse(QueryDict(address), query=query)
     return facets.show(products=search.matching(query=query), wanted=wanted, page=page)
 
 
@@ -94,17 +95,17 @@ def test_what_nobody_can_have_meant_is_left_out() -> None:
         "kind=&kind=%20",
         "page=x",
     ):
-        assert not facets.parse(QueryDict(address)).narrows, address
+        assert not parse(QueryDict(address)).narrows, address
     assert listing("kind=" + "x" * 5000).total == 0
-    assert facets.parse(QueryDict("min=19,90")).price_min == Decimal("19.90")
+    assert parse(QueryDict("min=19,90")).price_min == Decimal("19.90")
 
 
 def test_a_page_that_is_not_there_is_the_nearest_one() -> None:
-    for _ in range(facets.PER_PAGE + 1):
+    for _ in range(PER_PAGE + 1):
         make_variant()
     assert (listing(page=99).number, len(listing(page=99).products)) == (2, 1)
     seen = [product.pk for page in (1, 2) for product in listing("sort=price", page=page).products]
-    assert len(set(seen)) == facets.PER_PAGE + 1
+    assert len(set(seen)) == PER_PAGE + 1
 
 
 def test_a_list_that_is_too_long_says_more_than_and_no_figures(

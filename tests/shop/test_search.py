@@ -1,7 +1,9 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from shop import search
 from shop.models import Category, Product, SearchWord, Variant
@@ -149,3 +151,25 @@ def test_suggestions_are_products_and_categories_from_the_second_sign_on(client:
     page = client.get("/search/suggestions/", {"q": "lan"}).content.decode()
     assert 'role="option" data-href="/p/' in page
     assert "Lancet" not in page
+
+
+def test_suggestions_are_the_best_of_the_words_that_were_learnt_without_a_look_at_the_index() -> (
+    None
+):
+    lanterns = [rename(make_variant(), f"Lantern {number}") for number in range(search.SUGGESTED)]
+    other = rename(make_variant(), "Beside it")
+    Product.objects.filter(pk=other.pk).update(summary="It goes with a lantern.")
+    search.learn_words()
+    with CaptureQueriesContext(connection) as asked:
+        found = search.suggest(query="LA").products
+    assert found == lanterns[::-1]
+    assert not any("@@" in query["sql"] for query in asked.captured_queries)
+
+
+def test_where_too_few_were_learnt_the_index_is_asked_and_nothing_withdrawn_is_suggested() -> None:
+    gone, learnt = (rename(make_variant(), f"Lantern {number}") for number in range(2))
+    search.learn_words()
+    Product.objects.filter(pk=gone.pk).update(is_published=False)
+    new = rename(make_variant(), "Lantern, the newest")
+    assert set(search.suggest(query="lan").products) == {learnt, new}
+    assert search.suggest(query="lantern new").products == [new]
