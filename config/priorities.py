@@ -35,6 +35,7 @@ ROUTES = {
     "shop:wish-count": Priority.OPTIONAL,
     "shop:checkout": Priority.CHECKOUT,
     "shop:order": Priority.CHECKOUT,
+    "shop:order-find": Priority.ESSENTIAL,
     "shop:order-pay": Priority.CHECKOUT,
     "shop:order-pay-otherwise": Priority.CHECKOUT,
     "shop:demo-bank": Priority.CHECKOUT,

@@ -93,6 +93,20 @@ class StockAlertForm(forms.Form):
             del self.fields["email"]
 
 
+class FindOrderForm(forms.Form):
+    """What a guest still knows of an order."""
+
+    reference = forms.CharField(
+        label=_("Order number"),
+        max_length=40,
+        help_text=_("Such as K7MX-4QPD-9TRW."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    email = forms.EmailField(
+        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+
 class DeleteAccountForm(forms.Form):
     """The password again: a browser that was left open must not be enough."""
 

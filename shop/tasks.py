@@ -1,6 +1,6 @@
 """What the shop does by itself. Each task is safe to run twice, and at the same time as itself.
 
-Importing `mails` and `payment_events` here makes their tasks known to the worker.
+Importing `mails`, `order_links` and `payment_events` here makes their tasks known to the worker.
 """
 
 from celery import shared_task
@@ -10,6 +10,7 @@ from shop import mails, order_endings, orders, payment_events, payments, search,
 from shop.api import idempotency
 from shop.gateways import demo
 from shop.mails import send_mail
+from shop.order_links import send_order_link
 from shop.payment_events import process_event
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "remind_of_endings",
     "send_due_mails",
     "send_mail",
+    "send_order_link",
     "settle_payments",
 ]
 

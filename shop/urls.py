@@ -9,6 +9,7 @@ from shop.views import (
     checkout,
     fragments,
     mailbox,
+    order_links,
     orders,
     pages,
     papers,
@@ -34,6 +35,7 @@ urlpatterns = [
     *privacy.urlpatterns,
     *carts.urlpatterns,
     *checkout.urlpatterns,
+    *order_links.urlpatterns,  # before the orders, whose references could be any word
     *orders.urlpatterns,
     *pages.urlpatterns,
     *papers.urlpatterns,

@@ -104,13 +104,15 @@ def running_stack(environment: dict[str, str]) -> Iterator[Stack]:
         for url in {settings.REDIS_URL, settings.BROKER_URL, settings.CACHE_URL}:
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
+        url = f"http://127.0.0.1:{_free_port()}"
         stack = Stack(
-            url=f"http://127.0.0.1:{_free_port()}",
+            url=url,
             directory=Path(directory),
             environment=os.environ
             | {
                 "DATABASE_URL": database_url(),
                 "HOLDFAST_ENV": "test",
+                "SITE_URL": url,
                 "PYTHONUNBUFFERED": "1",
                 "MEDIA_ROOT": str(Path(directory) / "media"),
                 "EMAIL_FILE_PATH": str(Path(directory) / "mail"),

@@ -12,6 +12,8 @@ from tests.factories import make_user
 
 #: Milliseconds for one step in the browser, on two busy cores.
 PATIENCE_MS = 20_000
+#: Steps with Tab from the top of the longest page to its foot, and some more.
+MOST_TABS = 120
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -48,6 +50,16 @@ def pay(page: Page, *, total: str) -> None:
     page.wait_for_url(re.compile("/orders/"))
     expect(heading(page)).to_have_text("It is yours")
     expect(page.get_by_role("main")).to_contain_text("Paid, and kept for you")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the focus is there; nothing else moves it. A page without scripts is asked as well."""
+    focused = target.and_(page.locator(":focus"))
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if focused.count():
+            return
+    raise AssertionError(f"{MOST_TABS} steps with Tab did not reach {target}.")
 
 
 def heading(page: Page) -> Locator:

@@ -48,6 +48,7 @@ PUBLIC = {
     "wish": "/wishlist/products/tide-mug/",
     "sign-in": "/accounts/login/",
     "sign-up": "/accounts/signup/",
+    "find-order": "/orders/find/",
     "mailbox": "/mailbox/",
     "not-found": "/nowhere/",
 }

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # it has no types
 import pytest
@@ -10,10 +11,11 @@ from django.test import override_settings
 from playwright.sync_api import expect
 
 from shop import demo_data
+from shop.models import Order
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import heading, sign_in
+from tests.browser.steps import heading, sign_in, tab_to
 from tests.factories import make_user
-from tests.stack import Stack
+from tests.stack import Stack, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-looking-around")]
 
@@ -45,24 +47,77 @@ def test_suggestions_are_chosen_by_keyboard(open_page: OpenPage) -> None:
     expect(heading(page)).to_have_text("Tide mug")
 
 
-@pytest.mark.parametrize("has_script", [True, False])
-def test_a_misspelt_thing_is_found_and_two_kinds_of_it_are_put_into_a_cart(
-    open_page: OpenPage, has_script: bool
+@pytest.mark.parametrize("has_script", [True, False], ids=["with a script", "without one"])
+def test_a_stranger_finds_a_misspelt_thing_buys_two_kinds_of_it_and_finds_the_order_again(
+    open_page: OpenPage, stack: Stack, has_script: bool
 ) -> None:
-    page = open_page(java_script_enabled=has_script)
-    page.goto("/search/")
-    page.locator("#page-search").fill("tied mgu")
-    page.locator("#page-search").press("Enter")
+    """By keyboard alone, as a guest, and at the end in another browser."""
+    wide: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+    page = open_page(java_script_enabled=has_script, **wide)
+    page.goto("/")
+    tab_to(page, page.get_by_label("Search the shop"))
+    page.keyboard.type("tied mgu")
+    page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_contain_text("Did you mean this?")
-    page.get_by_role("link", name="Tide mug").first.click()
-    for kind in ("Oat", "Indigo"):
-        page.goto("/p/tide-mug/")
-        page.get_by_role("link", name=kind, exact=True).click()
-        page.wait_for_url(re.compile("variant="))
-        page.get_by_role("button", name="Add to cart").click()
+    tab_to(page, page.get_by_role("main").get_by_role("link", name="Tide mug", exact=True))
+    page.keyboard.press("Enter")
+    for kind, variant in (("Oat", "TIDE-MUG-OAT"), ("Indigo", "TIDE-MUG-INDIGO")):
+        expect(heading(page)).to_have_text("Tide mug")
+        tab_to(page, page.get_by_role("link", name=kind, exact=True))
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**variant={variant}*")
+        tab_to(page, page.get_by_role("button", name="Add to cart"))
+        page.keyboard.press("Enter")
         page.wait_for_url("**/cart/")
-    for kind in ("Oat", "Indigo"):
-        expect(page.get_by_role("main")).to_contain_text(f"Tide mug, {kind}")
+        if kind == "Oat":
+            tab_to(page, page.get_by_role("heading", name="Tide mug").get_by_role("link"))
+            page.keyboard.press("Enter")
+
+    tab_to(page, page.get_by_role("link", name="Go to checkout"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/checkout/")
+    email = f"stranger-{'with' if has_script else 'without'}@example.com"
+    for label, text in (
+        ("Email", email),
+        ("Name", "Ada Example"),
+        ("Street and number", "1 Sample Street"),
+        ("Postcode", "10115"),
+        ("City", "Berlin"),
+        ("Country", "Germany"),
+    ):
+        tab_to(page, page.get_by_label(label, exact=True))
+        page.keyboard.type(text)
+    tab_to(page, page.get_by_label("I agree to the terms of sale"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="Order and pay"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/orders/**")
+    expect(heading(page)).to_have_text("It is yours")
+    order = Order.objects.get(email=email)
+
+    elsewhere = open_page(java_script_enabled=has_script, **wide)
+    elsewhere.goto("/")
+    tab_to(elsewhere, elsewhere.get_by_role("link", name="Find your order"))
+    elsewhere.keyboard.press("Enter")
+    tab_to(elsewhere, elsewhere.get_by_label("Order number"))
+    elsewhere.keyboard.type(order.reference)
+    elsewhere.keyboard.press("Tab")
+    elsewhere.keyboard.type(email)
+    elsewhere.keyboard.press("Enter")
+    expect(heading(elsewhere)).to_have_text("Look into your post")
+    letter = elsewhere.get_by_role("link", name=f"The way to your order {order.reference}")
+    wait_for(
+        lambda: elsewhere.goto(f"/mailbox/?q={email}") and letter.count(),
+        what="the mail",
+        stack=stack,
+    )
+    tab_to(elsewhere, letter)
+    elsewhere.keyboard.press("Enter")
+    tab_to(elsewhere, elsewhere.get_by_role("link", name=re.compile("access=")))
+    elsewhere.keyboard.press("Enter")
+    expect(heading(elsewhere)).to_have_text("It is yours")
+    things = elsewhere.get_by_role("region", name="What you ordered").get_by_role("listitem")
+    expect(things).to_contain_text(["Tide mug, Oat", "Tide mug, Indigo"])
 
 
 def test_a_list_is_narrowed_and_widened_without_javascript(open_page: OpenPage) -> None:

@@ -45,7 +45,7 @@ CONTEXTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted({*emails.MAILS.values(), "order_ending"}))
+@pytest.mark.parametrize("name", sorted({*emails.MAILS.values(), "order_ending", "order_link"}))
 def test_a_mail_is_written_in_text_and_html(name: str) -> None:
     order = make_order()
     written = mails.write(
