@@ -145,21 +145,29 @@ def refund_part(
 
 
 def refund_returned(
-    *, order: Order, units: Mapping[int, int], restock: bool, actor: str, reason: str
+    *,
+    order: Order,
+    units: Mapping[int, int],
+    owed: Mapping[int, int],
+    restock: bool,
+    actor: str,
+    reason: str,
 ) -> Refund | None:
-    """Give back what units cost that are here again, or what of it is left; None when that is nothing.
+    """Give back what is owed for units that are here again, or what of it is left; None when that is nothing.
 
     Unlike `refund_part` this is never refused: the units have come, whatever was given back before. The order's
     row is held.
 
     Args:
         units: units by the primary key of their line item.
+        owed: those of them whose price goes back with them, likewise.
         restock: whether they go back on the shelf.
     """
     came = {item: units[item.pk] for item in refund_sums.in_order(order) if item.pk in units}
     if order.state in REFUNDABLE:
         intent = _captured(order)
-        goods = _as_far_as_it_goes(came, refund_sums.left_of(intent), order=order)
+        wanted = {item: owed[item.pk] for item in came}
+        goods = _as_far_as_it_goes(wanted, refund_sums.left_of(intent), order=order)
         amount = sum((cost for _, cost in goods.values()), Decimal(0))
         if amount:
             return _write(

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from shop import refund_sums, refunds
-from shop.models import LineItem, Order, Return
+from shop.models import LineItem, Order, Return, ReturnLine
 from shop.order_states import hold_still, record
 
 State = Return.State
@@ -80,7 +80,9 @@ def ask(
             return NotDone(_("Choose what you send back, at most what you have."))
         parcel = order.returns.create(reason=reason[:500])
         for pk, count in wanted.items():
-            parcel.lines.create(line_item=items[pk][0], quantity=count)
+            item = items[pk][0]
+            before = refund_sums.refunded_units(item)
+            parcel.lines.create(line_item=item, quantity=count, refunded_before=before)
         _record(parcel, kind="return_requested", message=f"Return asked for: {reason}", actor=actor)
         return Done(parcel)
 
@@ -123,7 +125,8 @@ def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
     """It is here: give back what its units cost, and put them back on the shelf if they are as good as new.
 
     What was given back before is not given back again, so it may be less, or nothing: the units have come in
-    any case, and the return is settled.
+    any case, and the return is settled. Units of its lines that were refunded since it was asked for count as
+    its own: staff can give back more with another refund, but cannot take money back.
     """
     with transaction.atomic():
         order = hold_still(parcel.order_id)
@@ -132,6 +135,7 @@ def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
         refund = refunds.refund_returned(
             order=order,
             units={line.line_item_id: line.quantity for line in parcel.lines.all()},
+            owed=_owed(parcel),
             restock=restock,
             actor=actor,
             reason="sent back",
@@ -147,6 +151,18 @@ def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
             **money,
         )
         return Done(parcel)
+
+
+def _owed(parcel: Return) -> dict[int, int]:
+    """Units whose price was not given back while they were on their way, by the primary key of their line."""
+    return {
+        line.line_item_id: max(line.quantity - max(_refunded_since(line), 0), 0)
+        for line in parcel.lines.select_related("line_item")
+    }
+
+
+def _refunded_since(line: ReturnLine) -> int:
+    return refund_sums.refunded_units(line.line_item) - line.refunded_before
 
 
 def _move(parcel: Return, when: Q, **fields: Any) -> bool:

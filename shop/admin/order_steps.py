@@ -146,7 +146,8 @@ STEPS = {
     ),
     "receive-return": Step(
         label="Receive the return",
-        explanation="What its units cost goes back to the shopper, if it was not given back before.",
+        explanation="What its units cost goes back to the shopper. Units of these lines that were refunded since "
+        "it was asked for count as its own, and nothing goes back for them again.",
         done="Received the return",
         permission=REFUND,
         form=ReceiveReturnForm,

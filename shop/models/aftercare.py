@@ -144,6 +144,9 @@ class ReturnLine(models.Model):
     parcel = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
+    refunded_before = models.PositiveIntegerField(
+        default=0, help_text="Units of the line that were refunded when the return was asked for."
+    )
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from inventory import audit
 from inventory.models import Stock
-from shop import orders, refunds, returns
+from shop import orders, refund_settling, refunds, returns
 from shop.models import Order, Refund, Return
 from tests.shop.ordering import captured_order
 
@@ -137,6 +137,10 @@ def received(parcel: Return) -> Decimal:
     return amount
 
 
+def refunds_of(order: Order) -> list[Decimal]:
+    return list(order.refunds.values_list("amount", flat=True))
+
+
 def give_back(order: Order, units: int = 0, extra: str = "0", *, restock: bool = False) -> None:
     outcome = refunds.refund_part(
         order=order,
@@ -161,6 +165,37 @@ def test_a_parcel_is_received_though_a_unit_of_it_was_refunded(order: Order) -> 
     give_back(order, 1)
     assert received(parcel) == Decimal("200.00")
     assert (on_hand(), order.line_items.get().returned) == (5, 3)
+
+
+def test_a_unit_that_was_refunded_on_its_way_is_not_paid_for_twice(order: Order) -> None:
+    parcel = approved(order, 2)
+    give_back(order, 1)
+    assert received(parcel) == Decimal("100.00")
+    assert refunds_of(order) == [Decimal("100.00"), Decimal("100.00")]
+    assert (on_hand(), order.line_items.get().returned) == (4, 2)
+
+
+def test_a_parcel_whose_only_unit_was_refunded_on_its_way_brings_nothing(order: Order) -> None:
+    parcel = approved(order, 1)
+    give_back(order, 1)
+    assert received(parcel) == 0
+    assert refunds_of(order) == [Decimal("100.00")]
+    # What was another unit's money after all is staff's to give back.
+    give_back(order, 2)
+
+
+def test_what_was_refunded_before_a_return_is_none_of_its_units(order: Order) -> None:
+    """The control: only what was refunded since it was asked for can be the parcel's own."""
+    give_back(order, 1)
+    assert received(approved(order, 1)) == Decimal("100.00")
+
+
+def test_a_refund_that_is_tried_again_meanwhile_is_still_that_of_before(order: Order) -> None:
+    give_back(order, 1)
+    parcel = approved(order, 1)
+    assert refund_settling.record_failed(Refund.objects.get())
+    assert isinstance(refunds.repeat(refund=Refund.objects.get(), actor=STAFF), refunds.Started)
+    assert received(parcel) == Decimal("100.00")
 
 
 def test_a_parcel_is_received_though_all_was_refunded(order: Order) -> None:
