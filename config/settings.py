@@ -243,6 +243,7 @@ _BEAT = {
     "shop.tasks.remind_of_endings": 10,
     "shop.tasks.offer_what_came_in": 5,
     "shop.tasks.settle_payments": 5,
+    "shop.tasks.check_refunds": 30,
     "shop.tasks.process_payment_events": 5,
     "shop.tasks.deliver_demo_events": 1,
     "shop.tasks.forget_answers": 3600,

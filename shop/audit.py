@@ -262,6 +262,24 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
             """,  # noqa: S608
         ),
         Check(
+            name="refunds_agree_with_the_provider",
+            question="Did every provider give back what our books say, as far as it was asked?",
+            sql="""
+                SELECT format('payment %s of order %s: %s says it gave back %s, our books say %s',
+                    payment.id, placed.reference, payment.gateway, payment.given_back,
+                    coalesce(refunds.amount, 0)) AS breach
+                FROM shop_paymentintent payment
+                JOIN shop_order placed ON placed.id = payment.order_id
+                LEFT JOIN (
+                    SELECT intent_id, sum(amount) FILTER (WHERE state = 'done') AS amount,
+                        bool_or(state = 'pending') AS is_under_way
+                    FROM shop_refund GROUP BY intent_id
+                ) refunds ON refunds.intent_id = payment.id
+                WHERE payment.ask_refunds_at IS NULL AND refunds.is_under_way IS NOT TRUE
+                    AND payment.given_back <> coalesce(refunds.amount, 0)
+            """,
+        ),
+        Check(
             name="payment_events_do_not_wait",
             question=f"Is every payment event processed within {STUCK_MINUTES} minutes?",
             sql=f"""

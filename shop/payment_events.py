@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_noop
 
-from shop import gateways, payment_pauses, payments, refund_settling
+from shop import gateways, payment_pauses, payments, refund_checks, refund_settling
 from shop.gateways import EventKind, GatewayRefused, GatewayUnavailable, UnknownGateway
 from shop.models import PaymentEvent, PaymentIntent
 
@@ -171,6 +171,9 @@ def _apply(event: PaymentEvent, intent: PaymentIntent) -> str:
                 # It overtook the event before it, or the answer to the call: the provider knows.
                 intent.reference = intent.reference or event.reference
                 payments.look_up(intent)
+            if event.kind == EventKind.REFUNDED:
+                # Perhaps by somebody who is at home at the provider, past our books.
+                refund_checks.ask_soon(intent)
         case EventKind.REFUND_FAILED:
             named = event.payload["refund"]
             refund = intent.refunds.filter(pk=named).first() if named else None

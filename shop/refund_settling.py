@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from inventory import alerts
-from shop import credit_notes, gateways, refund_sums
+from shop import credit_notes, gateways, refund_checks, refund_sums
 from shop.discounts import CODE_GONE
 from shop.gateways import GatewayRefused, GatewayUnavailable
 from shop.models import PaymentIntent, Refund
@@ -90,6 +90,7 @@ def _record_done(refund: Refund) -> None:
         if not pending.update(state=Refund.State.DONE, done_at=Now(), updated_at=Now(), error=""):
             return
         credit_notes.number_all(order)
+        refund_checks.ask_soon(refund.intent)
         if refund_sums.is_all_back(refund.intent):
             PaymentIntent.objects.filter(pk=refund.intent_id, state=Intent.REFUNDING).update(
                 state=Intent.REFUNDED, updated_at=Now()
@@ -130,6 +131,7 @@ def _record_refused(
         PaymentIntent.objects.filter(pk=refund.intent_id, state=Intent.REFUNDED).update(
             state=Intent.REFUNDING, updated_at=Now()
         )
+        refund_checks.ask_soon(refund.intent)
         record(
             order=order,
             kind="refund_refused",

@@ -6,7 +6,16 @@ Importing `mails`, `order_links` and `payment_events` here makes their tasks kno
 from celery import shared_task
 from django.conf import settings
 
-from shop import mails, order_endings, orders, payment_events, payments, search, stock_alerts
+from shop import (
+    mails,
+    order_endings,
+    orders,
+    payment_events,
+    payments,
+    refund_checks,
+    search,
+    stock_alerts,
+)
 from shop.api import idempotency
 from shop.gateways import demo
 from shop.mails import send_mail
@@ -14,6 +23,7 @@ from shop.order_links import send_order_link
 from shop.payment_events import process_event
 
 __all__ = [
+    "check_refunds",
     "deliver_demo_events",
     "expire_orders",
     "forget_answers",
@@ -46,6 +56,12 @@ def remind_of_endings() -> int:
 def settle_payments() -> int:
     """Drive unfinished payments on, and ask about those whose outcome is unknown."""
     return payments.settle_due()
+
+
+@shared_task
+def check_refunds() -> int:
+    """Ask providers what they gave back, and tell staff where our books say something else."""
+    return refund_checks.check_due()
 
 
 @shared_task

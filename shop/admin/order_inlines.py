@@ -52,6 +52,7 @@ class PaymentIntentInline(ReadOnlyInline):
         "amount",
         "currency",
         "state",
+        "given_back",
         "decline_reason",
     )
     show_change_link = True

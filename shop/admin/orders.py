@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from import_export.admin import ExportMixin
 
-from shop import documents, orders, refund_sums, returns
+from shop import documents, orders, refund_checks, refund_sums, returns
 from shop.admin import order_steps
 from shop.admin.csv_resources import OrderResource
 from shop.admin.order_forms import TOLD
@@ -51,6 +51,7 @@ class OpenWorkFilter(admin.SimpleListFilter):
             ("ship", "To be shipped"),
             ("return", "A return to be decided or received"),
             ("refund", "A refund that was refused"),
+            ("differs", "Refunds that differ from the provider's"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
@@ -60,6 +61,7 @@ class OpenWorkFilter(admin.SimpleListFilter):
             "refund": Exists(
                 Refund.objects.filter(order=OuterRef("pk"), state=Refund.State.REFUSED)
             ),
+            "differs": Exists(refund_checks.differing().filter(order=OuterRef("pk"))),
         }
         return queryset.filter(conditions.get(self.value() or "", Q()))
 

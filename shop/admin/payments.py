@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from shop import payment_events, payment_pauses, payments
+from shop import payment_events, payment_pauses, payments, refund_checks
 from shop.gateways import GatewayRefused, GatewayUnavailable, UnknownGateway
 from shop.models import PaymentEvent, PaymentIntent
 
@@ -34,7 +34,11 @@ class TroubleFilter(admin.SimpleListFilter):
     parameter_name = "trouble"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("tried", "Tried in vain"), ("stuck", "Stuck: somebody has to look")]
+        return [
+            ("tried", "Tried in vain"),
+            ("stuck", "Stuck: somebody has to look"),
+            ("refunds", "The provider gave back another amount than our books say"),
+        ]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[PaymentIntent]
@@ -45,6 +49,8 @@ class TroubleFilter(admin.SimpleListFilter):
                 return unfinished.filter(tries__gt=0)
             case "stuck":
                 return unfinished.filter(tries__gte=payment_pauses.STUCK_TRIES)
+            case "refunds":
+                return queryset.filter(pk__in=refund_checks.differing().values("pk"))
         return queryset
 
 

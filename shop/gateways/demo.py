@@ -189,8 +189,7 @@ class DemoGateway:
                 raise GatewayRefused("Nothing was captured, so nothing can be refunded.")
             if row.refunds.filter(key=key).exists():
                 return
-            given_back = row.refunds.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-            left = row.amount - given_back
+            left = row.amount - _given_back(row)
             if amount > left:
                 raise GatewayRefused(f"{amount} is more than the {left} that can be given back.")
             row.refunds.create(key=key, amount=amount)
@@ -204,7 +203,8 @@ class DemoGateway:
             return Status(View.UNKNOWN)
         asks = state == Row.PENDING and intent.method["card"] == Card.SECOND_STEP
         action = action_of(intent) if asks else None
-        return Status(View(state), reference_of(intent), action, _money(intent))
+        given_back = _given_back(DemoAuthorisation.objects.get(reference=reference_of(intent)))
+        return Status(View(state), reference_of(intent), action, _money(intent), given_back)
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         """No time limit on a signature: an event that comes again has its id, and so no effect."""
@@ -327,6 +327,10 @@ def _move(intent: PaymentIntent, states: list[Row], to: Row) -> bool:
 def _money(intent: PaymentIntent) -> Money:
     row = DemoAuthorisation.objects.get(reference=reference_of(intent))
     return Money(row.amount, row.currency)
+
+
+def _given_back(row: DemoAuthorisation) -> Decimal:
+    return row.refunds.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def _state(intent: PaymentIntent) -> str | None:

@@ -86,13 +86,15 @@ class View(StrEnum):
 class Status:
     """`action` is what a pending intent waits for, when it is the shopper who has to do it.
 
-    `money` is what is authorised or was captured, where the provider tells it.
+    `money` is what is authorised or was captured, where the provider tells it; `refunded` what of it was given
+    back, whoever asked for that.
     """
 
     view: View
     reference: str = ""
     action: Mapping[str, Any] | None = None
     money: Money | None = None
+    refunded: Decimal | None = None
 
 
 class EventKind(StrEnum):

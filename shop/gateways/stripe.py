@@ -202,7 +202,8 @@ class StripeGateway:
         if view is View.CAPTURED and isinstance(charge, dict) and charge.get("refunded"):
             view = View.REFUNDED
         asks = found["status"] == "requires_action"
-        return Status(view, found["id"], _action(found) if asks else None, _money(found))
+        action = _action(found) if asks else None
+        return Status(view, found["id"], action, _money(found), _given_back(found))
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> ParsedEvent:
         secret = settings.STRIPE_WEBHOOK_SECRET
@@ -241,6 +242,14 @@ def _money(found: Mapping[str, Any]) -> Money | None:
     # `localstripe` has the intent's amount alone.
     units = found.get(name, found["amount"])
     return Money(Decimal(units) / _units_of(currency), currency.upper())
+
+
+def _given_back(found: Mapping[str, Any]) -> Decimal | None:
+    """What of the charge was refunded, by us or in Stripe's dashboard."""
+    charge, currency = found.get("latest_charge"), found.get("currency")
+    if not isinstance(charge, dict) or currency is None or "amount_refunded" not in charge:
+        return None
+    return Decimal(charge["amount_refunded"]) / _units_of(currency)
 
 
 @cache

@@ -42,6 +42,14 @@ class PaymentIntent(models.Model):
         default=0, help_text="Times in a row that the provider was asked and nothing came of it."
     )
     last_error = models.CharField(max_length=200, blank=True)
+    given_back = models.DecimalField(
+        "given back, says the provider", max_digits=10, decimal_places=2, null=True, blank=True
+    )
+    ask_refunds_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the provider is asked what it gave back, if it is to be.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -66,6 +74,11 @@ class PaymentIntent(models.Model):
                 condition=Q(
                     state__in=["created", "authorised", "confirmed", "cancelling", "refunding"]
                 ),
+            ),
+            models.Index(
+                fields=["ask_refunds_at"],
+                name="payment_intent_ask_refunds",
+                condition=Q(ask_refunds_at__isnull=False),
             ),
         ]
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partialmethod
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -28,6 +30,8 @@ class Provider:
     answer: Callable[[PaymentIntent, bool], object]
     #: What the provider took and did not give back, by its own book.
     kept: Callable[[Order], int]
+    #: The provider gives an amount back that nobody here asked for, as its own pages let people do.
+    give_back: Callable[[PaymentIntent, Decimal], object]
     #: The next call that moves something breaks off, "before" it is done or "after".
     fault: Callable[[str], None]
 
@@ -64,6 +68,9 @@ def demo_provider(patch: pytest.MonkeyPatch) -> Provider:
         method=lambda card: {"method": "demo", "card": card},
         answer=lambda intent, approves: demo.decide(intent, approves=approves),
         kept=demo_kept,
+        give_back=lambda intent, amount: DemoRefund.objects.create(
+            key=uuid4(), authorisation_id=intent.reference, amount=amount
+        ),
         fault=fault,
     )
 
@@ -74,6 +81,7 @@ def stripe_provider(server: StripeServer) -> Provider:
         method=lambda card: {"method": "stripe", "payment_method": server.card(card)},
         answer=lambda intent, success: server.authenticate(intent, success=success),
         kept=server.kept,
+        give_back=server.give_back,
         fault=server.fault,
     )
 

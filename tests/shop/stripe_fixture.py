@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import uuid4
 
 import httpx
@@ -54,6 +55,11 @@ class StripeServer:
         self.call(
             "POST", f"{path}/_authenticate", client_secret=secret, success=str(success).lower()
         )
+
+    def give_back(self, intent: PaymentIntent, amount: Decimal) -> None:
+        """A refund in Stripe's dashboard."""
+        data = {"payment_intent": intent.reference, "amount": str(int(amount * 100))}
+        self.call("POST", "/v1/refunds", **data)
 
     def kept(self, order: Order) -> int:
         """Cents that Stripe took for this order and did not give back, from its own book."""

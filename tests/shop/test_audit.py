@@ -144,6 +144,10 @@ def refund_refused(order: Order) -> None:
     Refund.objects.update(state="refused")
 
 
+def given_back_past_our_books(order: Order) -> None:
+    order.payment_intents.update(given_back=5)
+
+
 def all_given_back_and_still_paid(order: Order) -> None:
     refund_part(order)
     Refund.objects.update(amount=Decimal("100.00"))
@@ -221,6 +225,7 @@ SPOILS: list[tuple[Callable[[Order], None], set[str]]] = [
     (refund_stuck, {"payments_do_not_wait"}),
     (part_refund_stuck, {"refunds_do_not_wait"}),
     (refund_refused, {"refunds_do_not_wait"}),
+    (given_back_past_our_books, {"refunds_agree_with_the_provider"}),
     (all_given_back_and_still_paid, {"payments_give_back_what_they_took"}),
     (refund_lost, {"payments_give_back_what_they_took", "money_is_conserved"}),
     (refunded_units_counted_wrong, {"paid_orders_have_their_units"}),

@@ -155,10 +155,22 @@ REDIRECT = {
         (
             {
                 "status": "succeeded",
-                "latest_charge": {"id": "ch_1", "object": "charge", "refunded": True},
+                "currency": "jpy",
+                "amount": 500,
+                "latest_charge": {
+                    "id": "ch_1",
+                    "object": "charge",
+                    "refunded": True,
+                    "amount_refunded": 500,
+                },
             },
-            Authorised(REFERENCE),
-            Status(View.REFUNDED, REFERENCE),
+            Authorised(REFERENCE, Money(Decimal(500), "JPY")),
+            Status(
+                View.REFUNDED,
+                REFERENCE,
+                money=Money(Decimal(500), "JPY"),
+                refunded=Decimal(500),
+            ),
         ),
     ],
 )
