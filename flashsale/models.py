@@ -12,6 +12,7 @@ from flashsale import looks
 from inventory.models import Reservation, Stock
 from shop import pictures
 from shop.models import Order, Variant
+from shop.money import PRICE_DIGITS
 
 
 class Sale(models.Model):
@@ -157,7 +158,7 @@ class SaleItem(models.Model):
     sale = models.ForeignKey(Sale, on_delete=models.CASCADE, related_name="items")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     price = models.DecimalField(
-        max_digits=10,
+        max_digits=PRICE_DIGITS,
         decimal_places=2,
         validators=[MinValueValidator(0)],
         help_text="Tax included.",
@@ -200,7 +201,7 @@ class Purchase(models.Model):
         related_name="purchases",
     )
     quantity = models.PositiveIntegerField()
-    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+    unit_price = models.DecimalField(max_digits=PRICE_DIGITS, decimal_places=2)
     refusal = models.CharField(max_length=14, choices=Refusal.choices, blank=True)
     reservation = models.OneToOneField(
         Reservation, on_delete=models.PROTECT, null=True, related_name="purchase"

@@ -11,14 +11,17 @@ from flashsale.models import Sale
 from flashsale.purchases import State
 from flashsale.sales import Phase
 from flashsale.standing import Standing
+from shop.money import PRICE_DIGITS
 
 
 class SaleItemSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     sku = serializers.CharField()
     name = serializers.CharField()
-    price = serializers.DecimalField(max_digits=10, decimal_places=2)
-    compare_at_price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
+    price = serializers.DecimalField(max_digits=PRICE_DIGITS, decimal_places=2)
+    compare_at_price = serializers.DecimalField(
+        max_digits=PRICE_DIGITS, decimal_places=2, allow_null=True
+    )
     currency = serializers.CharField()
     units_left = serializers.IntegerField()
     limit = serializers.IntegerField()

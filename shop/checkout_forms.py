@@ -13,6 +13,7 @@ from shop.checkout import AddressData, Wishes
 from shop.drafts import Draft
 from shop.forms import ADDRESS_AUTOCOMPLETE, ADDRESS_LABELS
 from shop.models import Address, User
+from shop.money import SUM_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,9 @@ class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  #
         error_messages={"required": _("Please agree to the terms of sale before you order.")},
     )
     attempt = forms.UUIDField(widget=forms.HiddenInput)
-    seen_total = forms.DecimalField(widget=forms.HiddenInput, max_digits=10, decimal_places=2)
+    seen_total = forms.DecimalField(
+        widget=forms.HiddenInput, max_digits=SUM_DIGITS, decimal_places=2
+    )
 
     class Meta:
         model = Address

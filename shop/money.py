@@ -11,6 +11,11 @@ from django.conf import settings
 
 #: Digits after the point that the tables keep: the few currencies with three are kept to two.
 MAX_DIGITS = 2
+#: Digits of a price, and of what is summed up from prices, those after the point included: below 10^10 and 10^16.
+#: A cart of `carts.MAX_LINES` of the dearest things, `MAX_QUANTITY` of each, and 32,767 units of a sale (the most
+#: that its limit can be), with delivery and tax on top, stay below the second: no total that is made of prices
+#: which a form let through is too large for its column.
+PRICE_DIGITS, SUM_DIGITS = 12, 18
 HUNDRED = Decimal(100)
 
 

@@ -8,6 +8,7 @@ from django import forms
 
 from shop import refund_sums
 from shop.models import Order, Refund
+from shop.money import SUM_DIGITS
 from shop.templatetags.shop import money
 
 TOLD = "The shopper reads it on the order's timeline."
@@ -77,7 +78,7 @@ class RefundPartForm(ReasonForm):
     amount = forms.DecimalField(
         label="An amount besides",
         min_value=Decimal(0),
-        max_digits=10,
+        max_digits=SUM_DIGITS,
         decimal_places=2,
         required=False,
         help_text="For what is not the price of a unit or of delivery.",

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from shop import carts
 from shop.carts import Refused
 from shop.models import Cart
+from shop.money import PRICE_DIGITS, SUM_DIGITS
 from shop.problems import Problem
 from shop.ratelimits import Limit, by_account, by_address_of_guests, enforce
 
@@ -51,8 +52,8 @@ class CartLineSerializer(serializers.Serializer[Any]):
     sku = serializers.CharField(source="variant.sku")
     name = serializers.CharField()
     quantity = serializers.IntegerField()
-    unit_price = serializers.DecimalField(max_digits=10, decimal_places=2)
-    total = serializers.DecimalField(max_digits=12, decimal_places=2)
+    unit_price = serializers.DecimalField(max_digits=PRICE_DIGITS, decimal_places=2)
+    total = serializers.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     available = serializers.BooleanField(help_text="Whether any can be had now.")
     is_short = serializers.BooleanField(help_text="Whether fewer can be had than are wanted.")
 
@@ -61,7 +62,7 @@ class CartSerializer(serializers.Serializer[Any]):
     lines = CartLineSerializer(many=True, help_text="What an order would hold.")
     saved = CartLineSerializer(many=True, help_text="Put aside for later.")
     gone = CartLineSerializer(many=True, help_text="Not for sale any more.")
-    subtotal = serializers.DecimalField(max_digits=12, decimal_places=2)
+    subtotal = serializers.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     currency = serializers.SerializerMethodField()
 
     def get_currency(self, contents: carts.Contents) -> str:

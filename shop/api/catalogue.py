@@ -15,13 +15,14 @@ from rest_framework.views import APIView
 from shop import catalogue, facets, search
 from shop.models import Product, Variant
 from shop.wanted import BEST, SORTS, parse
+from shop.money import PRICE_DIGITS
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):
     currency = serializers.SerializerMethodField()
     available = serializers.SerializerMethodField()
     lowest_price = serializers.DecimalField(
-        max_digits=10,
+        max_digits=PRICE_DIGITS,
         decimal_places=2,
         allow_null=True,
         read_only=True,

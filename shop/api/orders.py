@@ -34,6 +34,7 @@ from shop.checkout import (
 from shop.drafts import CODE_LIMITS
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, Cart, LineItem, Order, PaymentIntent, User
+from shop.money import SUM_DIGITS
 from shop.problems import Problem
 from shop.ratelimits import enforce
 from shop.views.checkout import CHECKOUT_LIMITS, GUEST_ORDER_LIMITS
@@ -108,11 +109,11 @@ class OrderCartSerializer(PlaceOrderSerializer):
     email = serializers.EmailField(
         max_length=254, required=False, help_text="Of a guest; an account has its own."
     )
-    agreed_total = serializers.DecimalField(max_digits=10, decimal_places=2, required=False)
+    agreed_total = serializers.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, required=False)
 
 
 class LineItemSerializer(serializers.ModelSerializer[LineItem]):
-    total = serializers.DecimalField(max_digits=10, decimal_places=2, read_only=True)
+    total = serializers.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, read_only=True)
 
     class Meta:
         model = LineItem

@@ -57,8 +57,13 @@ CARD_NOT_TAKEN = gettext_noop("This card cannot be used here. Please try another
 TOO_SMALL = gettext_noop(
     "The total is less than a card can be charged. Order something more, or pay in another way."
 )
+TOO_LARGE = gettext_noop(
+    "The total is more than a card can be charged at once. Order in parts, or pay in another way."
+)
 DECLINED = gettext_noop("The bank declined this card.")
 CANCELLED = gettext_noop("This payment was cancelled.")
+#: Why an amount is not taken, by Stripe's code for it.
+NOT_CHARGED = {"amount_too_small": TOO_SMALL, "amount_too_large": TOO_LARGE}
 
 #: Currencies that Stripe counts in whole units, and in thousandths; all others in hundredths.
 WHOLE = frozenset(
@@ -129,7 +134,7 @@ class StripeGateway:
         except GatewayRefused as refusal:
             log.warning("stripe: payment %s was not taken: %s", intent.pk, refusal)
             code = getattr(refusal.__cause__, "code", None)
-            return Declined(TOO_SMALL if code == "amount_too_small" else CARD_NOT_TAKEN)
+            return Declined(NOT_CHARGED.get(code, CARD_NOT_TAKEN))
         return Prepared(made.id)
 
     def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:

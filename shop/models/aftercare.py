@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.models.orders import LineItem, Order
 from shop.models.payments import PaymentIntent
+from shop.money import SUM_DIGITS
 
 
 class Invoice(models.Model):
@@ -43,9 +44,12 @@ class Refund(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
     intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="refunds")
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    amount = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     shipping = models.DecimalField(
-        max_digits=10, decimal_places=2, default=0, help_text="The part of it that is for delivery."
+        max_digits=SUM_DIGITS,
+        decimal_places=2,
+        default=0,
+        help_text="The part of it that is for delivery.",
     )
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
@@ -90,7 +94,7 @@ class RefundLine(models.Model):
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="refund_lines")
     quantity = models.PositiveIntegerField()
     amount = models.DecimalField(
-        max_digits=10, decimal_places=2, default=0, help_text="What these units cost."
+        max_digits=SUM_DIGITS, decimal_places=2, default=0, help_text="What these units cost."
     )
     is_restocked = models.BooleanField(default=False)
 

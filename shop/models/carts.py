@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from shop.models.accounts import User
 from shop.models.catalogue import Variant
+from shop.money import PRICE_DIGITS
 
 
 class Cart(models.Model):
@@ -29,7 +30,7 @@ class CartLine(models.Model):
         default=False, help_text="Put aside for later: not ordered with the rest."
     )
     known_price = models.DecimalField(
-        max_digits=10,
+        max_digits=PRICE_DIGITS,
         decimal_places=2,
         null=True,
         editable=False,

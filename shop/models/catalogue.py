@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from shop import pictures
 from shop.models.accounts import User
+from shop.money import PRICE_DIGITS
 
 
 class TaxClass(models.TextChoices):
@@ -62,7 +63,9 @@ class Product(models.Model):
     is_published = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     #: The lowest price of an active variant; None: there is none.
-    price_from = models.DecimalField(max_digits=10, decimal_places=2, null=True, editable=False)
+    price_from = models.DecimalField(
+        max_digits=PRICE_DIGITS, decimal_places=2, null=True, editable=False
+    )
     is_reduced = models.BooleanField(default=False, editable=False)
     rating = models.DecimalField(max_digits=3, decimal_places=2, default=0, editable=False)
     rating_count = models.PositiveIntegerField(default=0, editable=False)
@@ -111,12 +114,14 @@ class Variant(models.Model):
     sku = models.CharField("SKU", max_length=64, unique=True)
     name = models.CharField(max_length=80, blank=True, help_text="Colour or size, if it has one.")
     price = models.DecimalField(
-        max_digits=10,
+        max_digits=PRICE_DIGITS,
         decimal_places=2,
         validators=[MinValueValidator(0)],
         help_text="Tax included.",
     )
-    compare_at_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
+    compare_at_price = models.DecimalField(
+        max_digits=PRICE_DIGITS, decimal_places=2, null=True, blank=True
+    )
     weight_grams = models.PositiveIntegerField("weight (g)", default=500)
     position = models.PositiveSmallIntegerField(default=0)
     is_active = models.BooleanField(default=True)

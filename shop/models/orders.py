@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from inventory.models import Reservation
 from shop.models.accounts import PostalAddress, User
 from shop.models.catalogue import ProductImage, Variant
-from shop.money import tax_on
+from shop.money import PRICE_DIGITS, SUM_DIGITS, tax_on
 
 #: Letters and digits that are not mistaken for one another on paper or on the telephone.
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -48,17 +48,17 @@ class Order(PostalAddress):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     currency = models.CharField(max_length=3)
-    subtotal = models.DecimalField(max_digits=10, decimal_places=2)
-    discount = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    subtotal = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
+    discount = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, default=0)
     discount_code = models.CharField(max_length=32, blank=True)
-    shipping = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    shipping = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, default=0)
     shipping_method = models.CharField(max_length=80, blank=True)
-    tax = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    tax = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, default=0)
     tax_name = models.CharField(max_length=20, blank=True)
     tax_is_included = models.BooleanField(
         default=True, help_text="Whether the prices contain the tax, or it comes on top."
     )
-    total = models.DecimalField(max_digits=10, decimal_places=2)
+    total = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     language = models.CharField(
         max_length=10, blank=True, help_text="What its mails are written in; empty: the shop's own."
     )
@@ -128,12 +128,15 @@ class LineItem(models.Model):
     sku = models.CharField("SKU", max_length=64)
     name = models.CharField(max_length=220)
     quantity = models.PositiveIntegerField()
-    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+    unit_price = models.DecimalField(max_digits=PRICE_DIGITS, decimal_places=2)
     discount = models.DecimalField(
-        max_digits=10, decimal_places=2, default=0, help_text="Its share of the order's discount."
+        max_digits=SUM_DIGITS,
+        decimal_places=2,
+        default=0,
+        help_text="Its share of the order's discount.",
     )
     tax_percent = models.DecimalField(max_digits=5, decimal_places=2, default=0)
-    tax = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    tax = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2, default=0)
     released = models.PositiveIntegerField(
         default=0, help_text="Units that were given back before the order was shipped."
     )

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from shop.models.orders import Order
+from shop.money import SUM_DIGITS
 
 
 class PaymentIntent(models.Model):
@@ -31,7 +32,7 @@ class PaymentIntent(models.Model):
     gateway = models.CharField(max_length=20)
     method = models.JSONField(default=dict, help_text="What the shopper chose; never card numbers.")
     reference = models.CharField(max_length=100, blank=True, help_text="The provider's own id.")
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    amount = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
     decline_reason = models.CharField(max_length=200, blank=True)
@@ -43,7 +44,11 @@ class PaymentIntent(models.Model):
     )
     last_error = models.CharField(max_length=200, blank=True)
     given_back = models.DecimalField(
-        "given back, says the provider", max_digits=10, decimal_places=2, null=True, blank=True
+        "given back, says the provider",
+        max_digits=SUM_DIGITS,
+        decimal_places=2,
+        null=True,
+        blank=True,
     )
     ask_refunds_at = models.DateTimeField(
         null=True,
@@ -130,7 +135,7 @@ class DemoAuthorisation(models.Model):
         REFUNDED = "refunded"
 
     reference = models.CharField(max_length=100, primary_key=True)
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    amount = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=State.choices)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -146,7 +151,7 @@ class DemoRefund(models.Model):
     authorisation = models.ForeignKey(
         DemoAuthorisation, on_delete=models.CASCADE, related_name="refunds"
     )
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    amount = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=2)
 
     def __str__(self) -> str:
         return f"{self.amount} of {self.authorisation_id}"

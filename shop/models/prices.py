@@ -3,13 +3,14 @@
 from django.db import models
 
 from shop.models.catalogue import Variant
+from shop.money import PRICE_DIGITS
 
 
 class PriceRecord(models.Model):
     """A price of a variant from one moment on; a trigger writes it with every change of the price."""
 
     variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="price_records")
-    price = models.DecimalField(max_digits=10, decimal_places=2)
+    price = models.DecimalField(max_digits=PRICE_DIGITS, decimal_places=2)
     valid_from = models.DateTimeField()
 
     class Meta:

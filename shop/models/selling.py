@@ -11,6 +11,7 @@ from django_countries.fields import CountryField
 
 from shop.models.catalogue import TaxClass
 from shop.models.orders import Order
+from shop.money import PRICE_DIGITS, SUM_DIGITS
 
 
 class TaxRate(models.Model):
@@ -89,9 +90,11 @@ class ShippingRate(models.Model):
         "up to this weight (g)", null=True, blank=True, help_text="Empty: any weight."
     )
     min_subtotal = models.DecimalField(
-        "for goods of at least", max_digits=10, decimal_places=2, default=0
+        "for goods of at least", max_digits=SUM_DIGITS, decimal_places=2, default=0
     )
-    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    price = models.DecimalField(
+        max_digits=PRICE_DIGITS, decimal_places=2, validators=[MinValueValidator(0)]
+    )
 
     class Meta:
         ordering = ["max_weight_grams", "min_subtotal"]
@@ -121,14 +124,14 @@ class DiscountCode(models.Model):
     )
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERCENT)
     value = models.DecimalField(
-        max_digits=10,
+        max_digits=PRICE_DIGITS,
         decimal_places=2,
         default=0,
         validators=[MinValueValidator(0)],
         help_text="Percent, or an amount in the shop's currency; nothing for free delivery.",
     )
     min_subtotal = models.DecimalField(
-        "for goods of at least", max_digits=10, decimal_places=2, default=0
+        "for goods of at least", max_digits=SUM_DIGITS, decimal_places=2, default=0
     )
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)

@@ -185,9 +185,13 @@ def test_what_stripe_says_is_understood(
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [("amount_too_small", ours.TOO_SMALL), ("payment_method_not_available", ours.CARD_NOT_TAKEN)],
+    [
+        ("amount_too_small", ours.TOO_SMALL),
+        ("amount_too_large", ours.TOO_LARGE),
+        ("payment_method_not_available", ours.CARD_NOT_TAKEN),
+    ],
 )
-def test_a_total_that_is_too_small_for_a_card_is_said_to_be(
+def test_a_total_that_a_card_is_not_charged_is_said_to_be(
     settings: Settings, code: str, reason: str
 ) -> None:
     refused = (400, error("invalid_request_error", "Amount must be at least €0.50.", code=code))
