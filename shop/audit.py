@@ -16,7 +16,7 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
     return [
         Check(
             name="paid_orders_captured_once",
-            question="Has every paid or shipped order exactly one captured payment, of its total?",
+            question="Has every paid or shipped order one captured payment, of its total, unless that is nothing?",
             sql="""
                 SELECT format('order %s (%s): total %s %s, captured %s in %s payments', placed.reference,
                     placed.state, placed.total, placed.currency, coalesce(captured.amount, 0),
@@ -28,8 +28,9 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
                     FROM shop_paymentintent WHERE state = 'captured' GROUP BY order_id
                 ) captured ON captured.order_id = placed.id
                 WHERE placed.state IN ('paid', 'fulfilled')
-                    AND (captured.payments, captured.amount, captured.currency)
-                        IS DISTINCT FROM (1, placed.total, placed.currency)
+                    AND CASE WHEN placed.total = 0 THEN coalesce(captured.amount, 0) <> 0
+                        ELSE (captured.payments, captured.amount, captured.currency)
+                            IS DISTINCT FROM (1, placed.total, placed.currency) END
             """,
         ),
         Check(

@@ -1,5 +1,6 @@
 """What shoppers type in to order and to pay."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
@@ -30,7 +31,8 @@ class Way:
 class PaymentChoice(forms.BaseForm):
     """How to pay, in a form: which gateway, and what each of them asks. For the other forms to take up."""
 
-    method: dict[str, str]
+    #: What was chosen; nothing where nothing is to be paid.
+    method: Mapping[str, str] = {}
 
     def offer_payment(self) -> None:
         """Add the fields; called once the form has its own."""
@@ -54,7 +56,7 @@ class PaymentChoice(forms.BaseForm):
             return
         kept = {name: self.cleaned_data.get(name) for name in gateways.fields_of(names)}
         method = {"method": self.cleaned_data.get("method") or names[0]}
-        self.method = method | {name: value for name, value in kept.items() if value}
+        self.method = method | {name: str(value) for name, value in kept.items() if value}
         if not set(kept) & set(self.errors):
             try:
                 payments.read_method(self.method)
@@ -83,13 +85,20 @@ class PaymentChoice(forms.BaseForm):
 class PayForm(PaymentChoice, forms.Form):
     """How to pay for an order that waits for it."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_free: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.offer_payment()
+        self.is_free = is_free
+        if not is_free:
+            self.offer_payment()
 
     def clean(self) -> dict[str, Any] | None:
-        self.check_payment()
+        if not self.is_free:
+            self.check_payment()
         return super().clean()
+
+    @property
+    def ways(self) -> list[Way]:
+        return [] if self.is_free else super().ways
 
 
 class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  # takes its argument in the stubs alone
@@ -143,7 +152,9 @@ class CheckoutForm(PaymentChoice, forms.ModelForm):  # type: ignore[type-arg]  #
         self.initial.setdefault("attempt", uuid4())
 
     def clean(self) -> dict[str, Any] | None:
-        self.check_payment()
+        # An order is placed at the total that was seen, so what was seen to cost nothing needs no payment.
+        if self.cleaned_data.get("seen_total") != 0:
+            self.check_payment()
         return super().clean()
 
     @property

@@ -134,12 +134,11 @@ def cancel(*, order: Order, actor: str, reason: str) -> bool:
         if not change(order=order, states=[seen], to=State.CANCELLED, closed_at=Now()):
             return False
         if seen == State.PAID:
-            captured = order.payment_intents.filter(state=Intent.CAPTURED).first()
-            if captured is None:
-                raise BrokenOrder(f"Order {order.reference} has no captured payment to give back.")
-            refunds.give_back_rest(
-                captured, order=held, reason=reason, actor=actor, is_for_goods=True
-            )
+            captured = refunds.captured_of(held)
+            if captured is not None:
+                refunds.give_back_rest(
+                    captured, order=held, reason=reason, actor=actor, is_for_goods=True
+                )
         else:
             _stop_payments(order)
         reservations.release(reservation_ids=reservation_ids(order), reason=reason)

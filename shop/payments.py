@@ -89,15 +89,25 @@ class NotPayable:
     order: Order
 
 
-def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable:
+@dataclass(frozen=True, slots=True)
+class NothingToPay:
+    """The order comes to nothing, so it is paid, and no provider was asked."""
+
+    order: Order
+
+
+def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable | NothingToPay:
     """Pay an order in a way that the shopper chose, e.g. `{"method": "demo", "card": "approve"}`.
 
     While a payment of this order is on its way or done, that one is returned: a double click is one charge.
-    After a decline the order keeps its units until its time is over, and this may be called again.
+    After a decline the order keeps its units until its time is over, and this may be called again. An order
+    that comes to nothing is paid without a payment, whatever was chosen.
 
     Raises:
         BadMethod: the way to pay makes no sense here.
     """
+    if not order.total:
+        return _pay_nothing(order)
     name, kept = read_method(method)
     with transaction.atomic():
         order = orders.hold_still(order.pk)
@@ -111,6 +121,20 @@ def start(*, order: Order, method: Mapping[str, Any]) -> Started | NotPayable:
         )
     _for_now(intent, lambda: _begin_or_decline(intent))
     return Started(intent)
+
+
+def _pay_nothing(order: Order) -> NotPayable | NothingToPay:
+    """Confirm the units, and the order is paid, in one transaction. A double click finds that done."""
+    with transaction.atomic():
+        order = orders.hold_still(order.pk)
+        if order.state in (Order.State.PAID, Order.State.FULFILLED):
+            return NothingToPay(order)
+        ids = orders.reservation_ids(order)
+        if order.state != Order.State.PENDING or not reservations.confirm(reservation_ids=ids):
+            return NotPayable(order)
+        orders.pay(order=order)
+    order.refresh_from_db()
+    return NothingToPay(order)
 
 
 def come_back(intent: PaymentIntent) -> None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from shop import discounts, shipping, taxes
 from shop.discounts import Applied, Buyer, CodeRefused
@@ -145,14 +144,9 @@ def quote(
             refusal=refusal,
         )
 
-    if not isinstance(judged, Applied):
-        return made(None, judged)
-    discounted = made(judged, None)
-    if discounted.total:
-        return discounted
-    return made(
-        None, CodeRefused(_("With this code nothing would be left to pay: it needs more goods."))
-    )
+    if isinstance(judged, Applied):
+        return made(judged, None)
+    return made(None, judged)
 
 
 def _with_discount_and_tax(

@@ -27,6 +27,7 @@ Intent = PaymentIntent.State
 Goods = Mapping[LineItem, tuple[int, Decimal]]
 #: Orders that have money to give back.
 REFUNDABLE = (State.PAID, State.FULFILLED)
+NOTHING_PAID = "Nothing was paid for it: cancel it instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ def refund_in_full(
             return NotRefunded("Only paid and shipped orders can be refunded.")
         if restock is None:
             restock = order.state == State.PAID
-        intent = _captured(order)
-        amount = refund_sums.left_of(intent)
-        if not amount:
-            return NotRefunded("Nothing was paid for it: cancel it instead.")
+        intent = captured_of(order)
+        amount = refund_sums.left_of(intent) if intent else Decimal(0)
+        if intent is None or not amount:
+            return NotRefunded(NOTHING_PAID)
         goods, delivery = _all_that_is_left(order, amount)
         refund = _write(
             order,
@@ -115,7 +116,9 @@ def refund_part(
                 return Started(known)
             if order.state not in REFUNDABLE:
                 raise _NotRefundedError("Only paid and shipped orders can be refunded.")
-            intent = _captured(order)
+            intent = captured_of(order)
+            if intent is None:
+                raise _NotRefundedError(NOTHING_PAID)
             goods = _costs(order, {pk: count for pk, count in units.items() if count})
             for_delivery = refund_sums.delivery_left(order) if delivery else Decimal(0)
             amount = sum((cost for _, cost in goods.values()), for_delivery + extra)
@@ -164,8 +167,8 @@ def refund_returned(
         restock: whether they go back on the shelf.
     """
     came = {item: units[item.pk] for item in refund_sums.in_order(order) if item.pk in units}
-    if order.state in REFUNDABLE:
-        intent = _captured(order)
+    intent = captured_of(order) if order.state in REFUNDABLE else None
+    if intent is not None:
         wanted = {item: owed[item.pk] for item in came}
         goods = _as_far_as_it_goes(wanted, refund_sums.left_of(intent), order=order)
         amount = sum((cost for _, cost in goods.values()), Decimal(0))
@@ -273,9 +276,14 @@ def _is_still_owed(refund: Refund, order: Order) -> bool:
     )
 
 
-def _captured(order: Order) -> PaymentIntent:
+def captured_of(order: Order) -> PaymentIntent | None:
+    """The payment that paid an order; None for one that came to nothing.
+
+    Raises:
+        BrokenOrder: it has none, and should.
+    """
     intent = order.payment_intents.filter(state=Intent.CAPTURED).first()
-    if intent is None:
+    if intent is None and order.total:
         raise BrokenOrder(f"Order {order.reference} has no captured payment to give back.")
     return intent
 

@@ -29,6 +29,7 @@ from shop.checkout import (
     Refusal,
     Short,
     TooManyUnpaid,
+    TotalChanged,
     Wishes,
 )
 from shop.drafts import CODE_LIMITS
@@ -90,11 +91,11 @@ class PlaceOrderSerializer(serializers.Serializer[Any]):
     """The body of a call that places an order.
 
     `delivery` is the id of a delivery method; without it the first that goes there counts. A 409 `no_delivery`
-    lists what there is.
+    lists what there is. `payment_method` may be left out of an order that comes to nothing, and is ignored there.
     """
 
     shipping_address = AddressSerializer()
-    payment_method = PaymentMethodSerializer()
+    payment_method = PaymentMethodSerializer(required=False)
     delivery = serializers.IntegerField(min_value=0, required=False)
     discount_code = serializers.CharField(max_length=32, required=False, allow_blank=True)
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
@@ -289,6 +290,7 @@ def place_and_pay(
     if code and checkout.find(key=key) is None:
         enforce(request=request, name="discount-code", limits=CODE_LIMITS)
     address = body.validated_data["shipping_address"]
+    method = body.validated_data.get("payment_method", {})
     outcome = checkout.place_order(
         key=key,
         user=user,
@@ -299,16 +301,22 @@ def place_and_pay(
             delivery=body.validated_data.get("delivery"),
             discount_code=code,
             note=body.validated_data.get("note", ""),
-            agreed_total=agreed_total,
+            # Who names no way to pay agrees to pay nothing.
+            agreed_total=agreed_total if method else Decimal(0),
         ),
         known=request.session.get(OWN_ORDERS, []),
         cart=cart,
         extension_seconds=extension_seconds,
         on_placed=on_placed,
     )
+    needs_method = isinstance(outcome, TotalChanged) or (
+        isinstance(outcome, Placed) and outcome.order.total
+    )
+    if needs_method and not method:
+        raise serializers.ValidationError({"payment_method": "This is not free: say how you pay."})
     if not isinstance(outcome, Placed):
         raise _problem(outcome)
-    paid = payments.start(order=outcome.order, method=body.validated_data["payment_method"])
+    paid = payments.start(order=outcome.order, method=method)
     if isinstance(paid, payments.NotPayable):
         raise Problem(
             status=409,

@@ -134,7 +134,7 @@ class StripeGateway:
         except GatewayRefused as refusal:
             log.warning("stripe: payment %s was not taken: %s", intent.pk, refusal)
             code = getattr(refusal.__cause__, "code", None)
-            return Declined(NOT_CHARGED.get(code, CARD_NOT_TAKEN))
+            return Declined(NOT_CHARGED.get(str(code), CARD_NOT_TAKEN))
         return Prepared(made.id)
 
     def authorise(self, intent: PaymentIntent) -> Authorised | Declined | Pending | ActionRequired:

@@ -162,7 +162,9 @@ def checkout_page(
         "server_now": timezone.now(),
         "cancel_url": cancel_url,
         "terms_url": settings.TERMS_URL,
-        "submit_label": _("Order and pay %(total)s") % {"total": money(quote.total)},
+        "submit_label": _("Order and pay %(total)s") % {"total": money(quote.total)}
+        if quote.total
+        else _("Complete the order"),
         "steps": steps,
     }
     return render(request, "shop/checkout.html", context, status=status)

@@ -57,7 +57,7 @@ def order(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 def pay(request: HttpRequest, reference: str) -> HttpResponse:
     found = own_order(request, reference)
-    form = PayForm(request.POST)
+    form = PayForm(request.POST, is_free=not found.total)
     if not form.is_valid():
         return _show(request, found, form=form)
     outcome = payments.start(order=found, method=form.method)
@@ -143,7 +143,7 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
         Intent.AUTHORISED,
         Intent.CONFIRMED,
     )
-    can_pay = is_alive and not is_deciding and bool(gateways.offered())
+    can_pay = is_alive and not is_deciding and (not found.total or bool(gateways.offered()))
     situation = _situation(found, payment, is_alive=is_alive, is_deciding=is_deciding)
     action = payment.action if payment and payment.state == Intent.CREATED and is_alive else None
     waits = is_deciding or (found.state == Order.State.PENDING and not is_alive)
@@ -160,7 +160,7 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
         "action": action,
         "action_template": f"shop/gateways/{payment.gateway}_action.html" if payment else "",
         "can_pay": can_pay,
-        "pay_form": (form or PayForm()) if can_pay else None,
+        "pay_form": (form or PayForm(is_free=not found.total)) if can_pay else None,
         "status_title": situation.title,
         "status_text": situation.text,
         # Not while the shopper has something to do on this page.
@@ -219,6 +219,10 @@ def _situation(
             )
             # Written down in English, perhaps while nobody looked.
             % {"reason": _(payment.decline_reason) if payment.decline_reason else ""},
+        )
+    if not found.total:
+        return Situation(
+            _("One click is left"), _("There is nothing to pay. What you ordered is held for you.")
         )
     return Situation(
         _("Waiting for your payment"), _("What you ordered is held for you until then.")

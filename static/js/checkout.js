@@ -23,6 +23,9 @@ function put(answer) {
     if (focused) (document.getElementById(focused.id) ?? here.querySelector("input, button"))?.focus();
   }
   form.elements.seen_total.value = answer.querySelector("[name=seen_total]").value;
+  // The way to pay stays as it is, a half-typed card in it; it is only out of sight while nothing is to be paid.
+  const payment = document.querySelector("[data-payment]");
+  if (payment) payment.hidden = answer.querySelector("[data-payment]").hidden;
   const said = answer.querySelector("[data-priced]").dataset.priced;
   const voice = document.querySelector("[data-priced]");
   if (voice.textContent !== said) voice.textContent = said;

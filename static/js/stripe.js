@@ -41,7 +41,7 @@ async function offerCard(place) {
   let busy = false;
   form.addEventListener("submit", async (event) => {
     const choice = form.elements.namedItem("method");
-    if (input.value || (choice && choice.value !== "stripe")) return;
+    if (input.value || place.closest("[hidden]") || (choice && choice.value !== "stripe")) return;
     event.preventDefault();
     // Not yet sent: whoever guards against a second click must not see this one.
     event.stopPropagation();

@@ -7,7 +7,7 @@ import pytest
 
 from inventory import audit
 from shop import checkout, quotes
-from shop.checkout import CodeRefused, NotDelivered, OrderLine, Placed, TotalChanged, Wishes
+from shop.checkout import NotDelivered, OrderLine, Placed, TotalChanged, Wishes
 from shop.models import Order
 from shop.quotes import Quote
 from tests.factories import make_variant
@@ -125,11 +125,11 @@ def test_a_total_that_is_not_the_one_agreed_to_is_not_charged() -> None:
     assert Order.objects.count() == 0
 
 
-def test_a_code_that_leaves_nothing_to_pay_is_refused() -> None:
+def test_a_code_may_take_all_but_the_delivery() -> None:
     make_code(value="100")
     lines = [line(make_variant(units=1, price=Decimal("90.00")))]
     made = quote(*lines, code="HELLO")
-    assert (made.discount, made.total) == (Decimal(0), Decimal(90))
-    assert isinstance(place(*lines, wishes=Wishes(discount_code="HELLO")), CodeRefused)
+    assert (made.discount, made.total) == (Decimal(90), Decimal(0))
+    assert isinstance(place(*lines, wishes=Wishes(discount_code="HELLO")), Placed)
     # With delivery to pay for there is something left.
     assert quote(line(make_variant(price=Decimal("10.00"))), code="HELLO").total == Decimal("4.90")
