@@ -281,6 +281,34 @@ def checks(*, scope: Mapping[str, Any]) -> list[Check]:
             """,
         ),
         Check(
+            name="papers_say_what_was_earned",
+            question="Is every invoice minus its credit notes what the order's payment brought and keeps?",
+            sql="""
+                SELECT format('invoice %s of order %s: %s, credit notes %s, its payment brought %s',
+                    invoice.number, placed.reference, placed.total, coalesce(notes.amount, 0),
+                    coalesce(earned.amount, 0)) AS breach
+                FROM shop_invoice invoice
+                JOIN shop_order placed ON placed.id = invoice.order_id
+                LEFT JOIN (
+                    SELECT order_id, sum(amount) AS amount FROM shop_refund
+                    WHERE state = 'done' AND credit_number IS NOT NULL GROUP BY order_id
+                ) notes ON notes.order_id = placed.id
+                LEFT JOIN (
+                    SELECT payment.order_id, sum(payment.amount - coalesce(given.amount, 0)) AS amount
+                    FROM shop_paymentintent payment
+                    LEFT JOIN (
+                        SELECT intent_id, sum(amount) FILTER (WHERE state = 'done') AS amount,
+                            bool_and(is_for_goods) AS is_for_goods
+                        FROM shop_refund GROUP BY intent_id
+                    ) given ON given.intent_id = payment.id
+                    WHERE payment.state IN ('captured', 'refunding', 'refunded')
+                        AND given.is_for_goods IS DISTINCT FROM false
+                    GROUP BY payment.order_id
+                ) earned ON earned.order_id = placed.id
+                WHERE placed.total - coalesce(notes.amount, 0) <> coalesce(earned.amount, 0)
+            """,
+        ),
+        Check(
             name="payment_events_do_not_wait",
             question=f"Is every payment event processed within {STUCK_MINUTES} minutes?",
             sql=f"""

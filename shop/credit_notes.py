@@ -1,41 +1,30 @@
 """Credit notes: their numbers, and the tax in what was given back. `documents` writes them.
 
 An order's notes are numbered one after another, in the order in which the money was back, and a number never
-changes.
+changes. A note corrects the invoice, so a payment that goes back because the order had another, or that came too
+late, has none: invoice minus notes is what the shop has earned with the order.
 """
 
 from collections import defaultdict
 from decimal import Decimal
 
-from django.db import transaction
 from django.db.models import Max
 
 from shop import refund_sums
 from shop.models import LineItem, Order, Refund, RefundLine
 from shop.money import rounded
-from shop.order_states import hold_still
 
 #: Tax by its rate in percent; that on delivery, which has none of its own, by None.
 Taxes = dict[Decimal | None, Decimal]
 
 
 def number_all(order: Order) -> None:
-    """Number those refunds of an order that are done and have no number yet; the order's row is held."""
+    """Number those refunds of what paid an order that are done, and have no number yet; the order's row is held."""
     last = order.refunds.aggregate(last=Max("credit_number"))["last"] or 0
-    new = order.refunds.filter(state=Refund.State.DONE, credit_number=None).order_by("done_at")
-    for number, pk in enumerate(list(new.values_list("pk", flat=True)), start=last + 1):
+    new = order.refunds.filter(state=Refund.State.DONE, is_for_goods=True, credit_number=None)
+    pks = list(new.order_by("done_at").values_list("pk", flat=True))
+    for number, pk in enumerate(pks, start=last + 1):
         Refund.objects.filter(pk=pk).update(credit_number=number)
-
-
-def number_of(refund: Refund) -> int:
-    """The number of a done refund's note; given now to one that was done before notes kept theirs."""
-    if refund.credit_number is None:
-        with transaction.atomic():
-            number_all(hold_still(refund.order_id))
-        refund.refresh_from_db(fields=["credit_number"])
-    if refund.credit_number is None:
-        raise ValueError(f"Refund {refund.pk} is {refund.state}, and has no credit note.")
-    return refund.credit_number
 
 
 def taxes_of(order: Order) -> Taxes:
@@ -48,12 +37,14 @@ def taxes_of(order: Order) -> Taxes:
 
 
 def taxes_in(refund: Refund) -> Taxes:
-    """The tax in what a refund gave back, rate by rate.
+    """The tax in what a refund that has a note gave back, rate by rate.
 
     That of all notes up to this one, less that of those before, each rounded: so the notes of an order that is
     given back altogether have the tax of its invoice, to the cent.
     """
-    number, order = number_of(refund), refund.order
+    number, order = refund.credit_number, refund.order
+    if number is None:
+        raise ValueError(f"Refund {refund.pk} is {refund.state}, and has no credit note.")
     before, now = (_taxes_up_to(last, order=order) for last in (number - 1, number))
     taxes = {
         rate: rounded(tax, order.currency) - rounded(before.get(rate, Decimal(0)), order.currency)

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from shop import credit_notes, invoices
-from shop.models import Order, Refund
+from shop.models import Invoice, Order, Refund
 from shop.templatetags.shop import money
 
 
@@ -43,7 +43,7 @@ def invoice_of(order: Order) -> Document | None:
         title=_("Invoice %(number)s") % {"number": invoice.number},
         issued_at=invoice.issued_at,
         seller=invoice.seller.splitlines(),
-        recipient=_address(order),
+        recipient=_recipient(invoice, order),
         facts=[
             (_("Date"), _day(invoice.issued_at)),
             (_("Order"), order.reference),
@@ -68,10 +68,11 @@ def invoice_of(order: Order) -> Document | None:
 
 
 def credit_note_of(refund: Refund) -> Document | None:
-    """What corrects the invoice when money was given back; None before it was, or without an invoice."""
+    """What corrects the invoice when money was given back; None before it was, and for what was not on it."""
     order = refund.order
-    invoice = invoices.of(order)
-    if invoice is None or refund.state != Refund.State.DONE or refund.done_at is None:
+    invoice, number = invoices.of(order), refund.credit_number
+    is_done = refund.state == Refund.State.DONE
+    if invoice is None or number is None or not is_done or refund.done_at is None:
         return None
     rows = [
         [
@@ -89,11 +90,10 @@ def credit_note_of(refund: Refund) -> Document | None:
     if besides:
         rows.append(["", refund.reason, "", money(besides, refund.currency)])
     return Document(
-        title=_("Credit note %(number)s")
-        % {"number": f"{invoice.number}-{credit_notes.number_of(refund)}"},
+        title=_("Credit note %(number)s") % {"number": f"{invoice.number}-{number}"},
         issued_at=refund.done_at,
         seller=invoice.seller.splitlines(),
-        recipient=_address(order),
+        recipient=_recipient(invoice, order),
         facts=[
             (_("Date"), _day(refund.done_at)),
             (_("Order"), order.reference),
@@ -114,7 +114,7 @@ def packing_slip_of(order: Order) -> Document:
         title=_("Packing slip %(reference)s") % {"reference": order.reference},
         issued_at=order.fulfilled_at or timezone.now(),
         seller=invoices.seller().splitlines(),
-        recipient=_address(order),
+        recipient=[*invoices.recipient(order).splitlines(), str(order.country.name)],
         facts=[
             (_("Order"), order.reference),
             (_("Ordered"), _day(order.placed_at)),
@@ -155,10 +155,9 @@ def _included(taxes: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(_("Includes %(tax)s") % {"tax": label}, tax) for label, tax in taxes]
 
 
-def _address(order: Order) -> list[str]:
-    town = f"{order.postcode} {order.city}".strip()
-    lines = [order.recipient, order.street, order.street2, town, str(order.country.name)]
-    return [line for line in lines if line]
+def _recipient(invoice: Invoice, order: Order) -> list[str]:
+    """To whom it was issued; the country is in the reader's language, like the rest of the paper."""
+    return [*invoice.recipient.splitlines(), str(order.country.name)]
 
 
 def _day(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """Invoices: the bill of a paid order, under a number that runs without gaps.
 
 It is given in the transaction in which the order becomes paid, and never changes afterwards: an order's lines
-and amounts do not either, and what the seller was called that day is kept with the number.
+and amounts do not either, and who sold to whom that day is kept with the number, also when the account is deleted.
 """
 
 from django.conf import settings
@@ -23,7 +23,9 @@ def issue(*, order: Order) -> Invoice:
     with transaction.atomic():
         _wait_for_others()
         last = Invoice.objects.aggregate(number=Max("number"))["number"] or 0
-        return Invoice.objects.create(number=last + 1, order=order, seller=seller())
+        return Invoice.objects.create(
+            number=last + 1, order=order, seller=seller(), recipient=recipient(order)
+        )
 
 
 def _wait_for_others() -> None:
@@ -34,6 +36,13 @@ def _wait_for_others() -> None:
 def seller() -> str:
     """Who sells here, line by line: name, address and tax number."""
     lines = [settings.SHOP_NAME, *settings.SHOP_ADDRESS.splitlines(), settings.SHOP_TAX_ID]
+    return "\n".join(line.strip() for line in lines if line.strip())
+
+
+def recipient(order: Order) -> str:
+    """Whom an order goes to, line by line: name and address but for the country."""
+    town = f"{order.postcode} {order.city}"
+    lines = [order.recipient, order.street, order.street2, town]
     return "\n".join(line.strip() for line in lines if line.strip())
 
 

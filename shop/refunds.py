@@ -203,7 +203,8 @@ def give_back_rest(
 
     Args:
         is_for_goods: whether this payment is what paid the order's units, and they are what it goes back for. One
-            that came when the order had another, or was given up, leaves them alone.
+            that came when the order had another, or was given up, leaves them alone, and is none of what the
+            order's papers say.
     """
     amount = refund_sums.left_of(intent)
     # Cancelling: somebody wanted to let go of it, and the provider says that it was captured.
@@ -216,7 +217,13 @@ def give_back_rest(
     if amount:
         goods, delivery = _all_that_is_left(order, amount) if is_for_goods else ({}, Decimal(0))
         refund = _create(
-            order, intent, amount=amount, delivery=delivery, actor=actor, reason=reason
+            order,
+            intent,
+            amount=amount,
+            delivery=delivery,
+            actor=actor,
+            reason=reason,
+            is_for_goods=is_for_goods,
         )
         _add_lines(refund, goods, restocked=set(goods))
     return True
@@ -240,6 +247,7 @@ def repeat(*, refund: Refund, actor: str) -> Started | NotRefunded:
             delivery=refund.shipping,
             actor=actor,
             reason=refund.reason,
+            is_for_goods=refund.is_for_goods,
         )
         refund.lines.update(refund=another)
         order.returns.filter(refund=refund).update(refund=another)
@@ -342,6 +350,7 @@ def _create(
     delivery: Decimal,
     actor: str,
     reason: str,
+    is_for_goods: bool = True,
     key: UUID | None = None,
 ) -> Refund:
     return Refund.objects.create(
@@ -353,6 +362,7 @@ def _create(
         currency=intent.currency,
         reason=reason[:150],
         actor=actor,
+        is_for_goods=is_for_goods,
     )
 
 

@@ -43,6 +43,8 @@ class RefundAdmin(ReadOnlyAdmin):
 
     @admin.display(description="credit note")
     def credit_note(self, refund: Refund) -> SafeString | str:
+        if not refund.is_for_goods:
+            return "none: this payment is not on the invoice"
         if refund.state != Refund.State.DONE:
             return "when the money was given back"
         url = reverse("admin:shop_refund_paper", args=[refund.pk])

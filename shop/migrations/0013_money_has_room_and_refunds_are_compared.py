@@ -10,6 +10,14 @@ CREATE TRIGGER shop_prices_are_recorded
     FOR EACH ROW EXECUTE FUNCTION shop_record_price();
 """
 
+KEEP_RECIPIENTS = """
+UPDATE shop_invoice SET recipient = array_to_string(ARRAY[
+        nullif(placed.recipient, ''), nullif(placed.street, ''), nullif(placed.street2, ''),
+        nullif(trim(concat_ws(' ', placed.postcode, placed.city)), '')
+    ], E'\n')
+    FROM shop_order placed WHERE placed.id = shop_invoice.order_id;
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -154,4 +162,21 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('ask_refunds_at__isnull', False)), fields=['ask_refunds_at'], name='payment_intent_ask_refunds'),
         ),
         migrations.RunSQL(WITH, WITHOUT),
+        migrations.AddField(
+            model_name="invoice",
+            name="recipient",
+            field=models.TextField(
+                default="",
+                help_text="Name and address but for the country, as they were that day.",
+            ),
+        ),
+        migrations.RunSQL(KEEP_RECIPIENTS, migrations.RunSQL.noop),
+        migrations.AddField(
+            model_name="refund",
+            name="is_for_goods",
+            field=models.BooleanField(
+                default=True,
+                help_text="Whether it gives back what paid the order; not a payment that came besides, or too late.",
+            ),
+        ),
     ]

@@ -13,12 +13,15 @@ from shop.money import SUM_DIGITS
 
 
 class Invoice(models.Model):
-    """The bill of a paid order. Numbers run without gaps; an invoice never changes."""
+    """The bill of a paid order. Numbers run without gaps; an invoice never changes, whatever becomes of its order."""
 
     number = models.PositiveIntegerField(primary_key=True)
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="invoice")
     seller = models.TextField(
         default="", help_text="Name, address and tax number, as they were that day."
+    )
+    recipient = models.TextField(
+        default="", help_text="Name and address but for the country, as they were that day."
     )
     issued_at = models.DateTimeField(auto_now_add=True)
 
@@ -52,6 +55,10 @@ class Refund(models.Model):
         help_text="The part of it that is for delivery.",
     )
     currency = models.CharField(max_length=3)
+    is_for_goods = models.BooleanField(
+        default=True,
+        help_text="Whether it gives back what paid the order; not a payment that came besides, or too late.",
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=150)
     actor = models.CharField(max_length=254, blank=True)

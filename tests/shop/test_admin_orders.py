@@ -157,7 +157,7 @@ def test_a_form_that_is_sent_again_with_other_values_is_not_said_to_be_done(
     [
         ({"amount": "300.01"}, "at most €300.00 can be given back"),
         ({"amount": "-1"}, "greater than or equal to 0"),
-        ({"amount": "1e9"}, "no more than"),
+        ({"amount": "1e17"}, "no more than"),
         ({}, "Choose units, delivery or an amount to give back."),
         ({"amount": "5", "reason": ""}, "This field is required."),
     ],

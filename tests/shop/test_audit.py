@@ -148,6 +148,11 @@ def given_back_past_our_books(order: Order) -> None:
     order.payment_intents.update(given_back=5)
 
 
+def given_back_without_its_note(order: Order) -> None:
+    refund_part(order)
+    Refund.objects.update(state="done", done_at=timezone.now())
+
+
 def all_given_back_and_still_paid(order: Order) -> None:
     refund_part(order)
     Refund.objects.update(amount=Decimal("100.00"))
@@ -201,8 +206,15 @@ def a_code_given_back_though_it_was_paid(order: Order) -> None:
 
 
 SPOILS: list[tuple[Callable[[Order], None], set[str]]] = [
-    (less_was_captured, {"paid_orders_captured_once", "money_is_conserved"}),
-    (nothing_was_captured, {"paid_orders_captured_once", "money_is_conserved"}),
+    (
+        less_was_captured,
+        {"paid_orders_captured_once", "money_is_conserved", "papers_say_what_was_earned"},
+    ),
+    (
+        nothing_was_captured,
+        {"paid_orders_captured_once", "money_is_conserved", "papers_say_what_was_earned"},
+    ),
+    (given_back_without_its_note, {"papers_say_what_was_earned"}),
     (
         paid_and_expired,
         {
@@ -211,12 +223,12 @@ SPOILS: list[tuple[Callable[[Order], None], set[str]]] = [
             "money_is_conserved",
         },
     ),
-    (refunded_without_money, {"refunded_orders_gave_back"}),
+    (refunded_without_money, {"refunded_orders_gave_back", "papers_say_what_was_earned"}),
     (units_let_go, {"paid_orders_have_their_units"}),
     (other_units, {"paid_orders_have_their_units"}),
     (fewer_units, {"paid_orders_have_their_units"}),
     (shipped_and_not_consumed, {"paid_orders_have_their_units"}),
-    (unpaid_and_confirmed, {"confirmed_units_are_being_paid"}),
+    (unpaid_and_confirmed, {"confirmed_units_are_being_paid", "papers_say_what_was_earned"}),
     (another_price, {"order_totals_add_up"}),
     (another_total, {"order_totals_add_up"}),
     (another_discount, {"order_totals_add_up"}),

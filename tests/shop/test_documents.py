@@ -12,6 +12,7 @@ from django.db.models import F
 from fpdf import FPDF
 from pytest_django import Settings
 
+from inventory import audit
 from shop import (
     credit_notes,
     document_pdf,
@@ -24,7 +25,7 @@ from shop import (
 from shop.documents import Document
 from shop.models import Invoice, LineItem, Order, Refund
 from tests.factories import make_variant
-from tests.shop.ordering import captured_order, make_order
+from tests.shop.ordering import captured_order, make_order, signed_in
 
 pytestmark = pytest.mark.django_db
 STAFF = "staff@example.com"
@@ -104,6 +105,20 @@ def test_an_invoice_keeps_the_seller_of_its_day(settings: Settings) -> None:
     ]
 
 
+def test_an_invoice_and_its_notes_keep_whom_they_were_issued_to() -> None:
+    order = taxed_order()
+    note = done(order)
+    Order.objects.update(recipient="–", street="–", postcode="–", city="–", email="")
+    order.refresh_from_db()
+    note.refresh_from_db()
+    issued_to = ["Ada Example", "1 Sample Street", "10115 Berlin", "Germany"]
+    credit_note = documents.credit_note_of(Refund.objects.get())
+    assert credit_note is not None
+    assert list(invoice_of(order).recipient) == list(credit_note.recipient) == issued_to
+    # The control: a paper that is drawn anew each time says what the order says by now.
+    assert list(documents.packing_slip_of(order).recipient) == ["–", "–", "– –", "Germany"]
+
+
 # What they say
 
 
@@ -162,7 +177,7 @@ def test_a_credit_note_says_what_was_given_back_and_for_what() -> None:
     assert isinstance(outcome, refunds.Started)
     refund = outcome.refund
     assert documents.credit_note_of(refund) is None  # nothing was given back yet
-    Refund.objects.update(state="done", done_at=refund.created_at)
+    refund_settling._record_done(refund)
     refund.refresh_from_db()
     note = documents.credit_note_of(refund)
     assert note is not None
@@ -193,6 +208,12 @@ def done(order: Order, number: int = 0, **more: Any) -> Refund:
     return outcome.refund
 
 
+def breaches() -> list[str]:
+    """The names of what does not agree about papers and money given back."""
+    names = [result.check.name for result in audit.run(scope={}) if result.breaches]
+    return [name for name in names if "papers" in name]
+
+
 def title_of(refund: Refund) -> str:
     note = documents.credit_note_of(refund)
     assert note is not None
@@ -209,15 +230,44 @@ def test_a_credit_note_keeps_its_number() -> None:
     assert [title_of(first), title_of(second)] == ["Credit note 1-1", "Credit note 1-2"]
 
 
-def test_notes_from_before_numbers_were_kept_get_theirs_in_their_order() -> None:
+def given_back_besides(order: Order, reason: str) -> Refund:
+    """A second payment of an order, that came when it had one, and was given back."""
+    intent = order.payment_intents.create(
+        gateway="demo", method={}, amount=order.total, currency=order.currency, state="cancelling"
+    )
+    assert refunds.give_back_rest(intent, order=order, reason=reason)
+    refund = intent.refunds.get()
+    refund_settling._record_done(refund)
+    refund.refresh_from_db()
+    return refund
+
+
+def test_a_payment_that_came_besides_goes_back_without_a_credit_note() -> None:
     order = taxed_order()
-    first, second, third = done(order), done(order), done(order, 1)
-    Refund.objects.filter(pk__in=[first.pk, second.pk]).update(credit_number=None)
-    Refund.objects.filter(pk=third.pk).update(credit_number=1)
-    for refund in (first, second, third):
-        refund.refresh_from_db()
-    titles = [title_of(refund) for refund in (second, first, third)]
-    assert titles == ["Credit note 1-3", "Credit note 1-2", "Credit note 1-1"]
+    besides = given_back_besides(order, "it was paid twice")
+    assert (besides.state, besides.credit_number) == ("done", None)
+    assert documents.credit_note_of(besides) is None
+    assert order.user is not None
+    client = signed_in(order.user)
+    assert client.get(order.get_absolute_url()).text.count("credit-note") == 0
+    url = f"{order.get_absolute_url()}credit-note/{besides.pk}.pdf"
+    assert client.get(url).status_code == 404
+
+
+def test_invoice_minus_credit_notes_is_what_the_goods_brought() -> None:
+    order = taxed_order()
+    given_back_besides(order, "it was paid twice")
+    first = done(order)
+    given_back_besides(order, "it came too late")
+    second = done(order, 1)
+    assert [title_of(first), title_of(second)] == ["Credit note 1-1", "Credit note 1-2"]
+    notes = order.refunds.exclude(credit_number=None)
+    assert order.total - sum(note.amount for note in notes) == Decimal("194.90")
+    assert breaches() == []
+    # The control: the books would not agree with a note for what was paid twice.
+    Refund.objects.filter(is_for_goods=False).update(is_for_goods=True)
+    credit_notes.number_all(order)
+    assert breaches() == ["papers_say_what_was_earned"]
 
 
 @pytest.mark.parametrize("is_included", [True, False])
@@ -266,7 +316,7 @@ NAMES = ["Łukasz Żółć, Gdańsk", "Γιώργος Παπαδόπουλος, 
 def test_the_letters_of_our_shoppers_are_there(caplog: pytest.LogCaptureFixture) -> None:
     order = taxed_order()
     for name in NAMES:
-        order.recipient = name
+        Invoice.objects.update(recipient=name)
         with caplog.at_level(logging.WARNING):
             assert document_pdf.draw(invoice_of(order)).startswith(b"%PDF-")
     assert caplog.records == []
@@ -274,7 +324,7 @@ def test_the_letters_of_our_shoppers_are_there(caplog: pytest.LogCaptureFixture)
 
 def test_control_letters_that_are_not_there_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
     order = taxed_order()
-    order.recipient = "東京"
+    Invoice.objects.update(recipient="東京")
     with caplog.at_level(logging.WARNING):
         assert document_pdf.draw(invoice_of(order)).startswith(b"%PDF-")
     assert "missing the following glyphs" in caplog.text

@@ -84,6 +84,7 @@ def shopper() -> User:
     Address.objects.create(user=user, country="DE", **address)
     order = captured_order(variant, user=user)
     Order.objects.filter(pk=order.pk).update(note="for Quillfeather", **address)
+    Invoice.objects.update(recipient=f"{NAME}\n7 Inkwell Row")
     order.refresh_from_db()
     orders.fulfil(order=order, actor="staff@example.com")
     Cart.objects.create(user=user).lines.create(variant=variant)
@@ -104,6 +105,7 @@ def test_the_copy_holds_all_of_it_and_no_secret() -> None:
         "address",
         "order",
         "lineitem",
+        "invoice",
         "cart",
         "cartline",
         "wish",
@@ -112,6 +114,7 @@ def test_the_copy_holds_all_of_it_and_no_secret() -> None:
     ):
         assert len(found[f"shop.{label}"]) == 1, label
     assert found["shop.user"][0]["email"] == EMAIL
+    assert found["shop.invoice"][0]["recipient"] == f"{NAME}\n7 Inkwell Row"
     text = answer.content.decode()
     assert "7 Inkwell Row" in text
     assert user.password not in text
@@ -167,7 +170,9 @@ def test_nothing_in_any_table_says_who_it_was_afterwards() -> None:
     order = user.orders.get()
     assert rows_that_say("quill")  # the control
     assert isinstance(privacy.delete(user), Deleted)
-    assert rows_that_say("quill") == rows_that_say("inkwell") == []
+    # The law asks that an invoice stays as it was issued.
+    kept = [f"shop.invoice {order.invoice.pk}"]
+    assert rows_that_say("quill") == rows_that_say("inkwell") == kept
     order.refresh_from_db()
     assert (order.total, order.state, str(order.country)) == (Decimal(100), "fulfilled", "DE")
     assert Invoice.objects.filter(order=order).exists()
