@@ -15,7 +15,7 @@ dev := --group dev --constraints requirements.lock
 
 # What `check --deploy` looks at: a shop in production, with made-up values.
 production := HOLDFAST_ENV=production SECRET_KEY=not-secret-1234567890-abcdefghijklmnopqrstuvwxyz-0987654321 \
-	ALLOWED_HOSTS=shop.example.com PAYMENT_GATEWAYS= \
+	ALLOWED_HOSTS=shop.example.com SITE_URL=https://shop.example.com PAYMENT_GATEWAYS= \
 	DATABASE_URL=postgres://holdfast@127.0.0.1:1/holdfast REDIS_URL=redis://127.0.0.1:1/0
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory

@@ -33,6 +33,7 @@ def refuse_unsafe_environment(
             "DATABASE_URL": "the PostgreSQL to use, as postgres://user:password@host:5432/name.",
             "REDIS_URL": "the Redis to use, as redis://:password@host:6379/0.",
             "ALLOWED_HOSTS": "the names that the shop answers to, with commas in between.",
+            "SITE_URL": "where shoppers reach the shop, as https://shop.example.com; mails link there.",
         }.items()
         if not environment.get(name)
     ]

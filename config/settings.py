@@ -80,7 +80,7 @@ CURRENCY = os.environ.get("CURRENCY", "EUR")
 #: Where most orders go: what the checkout starts with (ISO 3166-1 alpha-2).
 COUNTRY = os.environ.get("COUNTRY", "DE")
 #: Where shoppers reach us: mails are written without a request.
-SITE_URL = os.environ.get("SITE_URL", f"http://127.0.0.1:{os.environ.get('PORT', '8000')}")
+SITE_URL = os.environ.get("SITE_URL", "") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 
 # Apps, outermost first: config -> flashsale -> shop -> inventory.
 

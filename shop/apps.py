@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 from django.db.models.signals import post_delete, post_save
 
 
@@ -11,7 +12,9 @@ class ShopConfig(AppConfig):
 
         Whoever changes rows by `update` calls `pages.forget_all` as well.
         """
-        from shop import pages  # noqa: PLC0415 -- needs the apps ready, as models do
+        from shop import pages, site_url  # noqa: PLC0415 -- needs the apps ready, as models do
+
+        checks.register(site_url.check_setting, deploy=True)
 
         for name in (
             "Category",

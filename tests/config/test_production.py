@@ -16,6 +16,7 @@ SAFE = {
     "DATABASE_URL": "postgres://holdfast@127.0.0.1:1/holdfast",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "ALLOWED_HOSTS": "shop.example.com",
+    "SITE_URL": "https://shop.example.com",
     "SECRET_KEY": "0123456789" * 5,
     "PAYMENT_GATEWAYS": "",
 }
@@ -59,6 +60,7 @@ def test_pages_are_open_to_the_script_of_stripe_where_it_takes_payments_alone() 
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
         ({"REDIS_URL": ""}, "REDIS_URL is not set"),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set"),
+        ({"SITE_URL": ""}, "SITE_URL is not set"),
         ({"SECRET_KEY": ""}, "SECRET_KEY is missing or weak"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is missing or weak"),
         ({"PAYMENT_GATEWAYS": "demo"}, "PAYMENT_GATEWAYS names demo"),
@@ -76,7 +78,14 @@ def test_production_refuses_to_start_and_says_what_to_set(
 
 def test_every_problem_is_named_at_once() -> None:
     refused = start({"HOLDFAST_ENV": "production", "PAYMENT_GATEWAYS": "demo"})
-    for name in ("DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS", "SECRET_KEY", "PAYMENT_GATEWAYS"):
+    for name in (
+        "DATABASE_URL",
+        "REDIS_URL",
+        "ALLOWED_HOSTS",
+        "SITE_URL",
+        "SECRET_KEY",
+        "PAYMENT_GATEWAYS",
+    ):
         assert name in refused.stderr
 
 
