@@ -74,6 +74,24 @@ def by_address_of_guests(request: HttpRequest) -> str | None:
     return None if request.user.is_authenticated else client_address(request)
 
 
+def by_session_of_guests(request: HttpRequest) -> str | None:
+    """The browser of somebody who is not signed in."""
+    return None if request.user.is_authenticated else by_session(request)
+
+
+def of_shoppers(*, each: str, address: str) -> tuple[Limit, ...]:
+    """Tight for an account and for a guest's browser, generous for all guests of one address.
+
+    A school, an office or a provider's network may be one address; and who begins a new session for each try
+    still has only that one.
+    """
+    return (
+        Limit(each, by_account),
+        Limit(each, by_session_of_guests),
+        Limit(address, by_address_of_guests),
+    )
+
+
 def by_posted_email(request: HttpRequest) -> str | None:
     """The account that somebody tries to sign in to, whether it exists or not."""
     posted = getattr(request, "data", request.POST)

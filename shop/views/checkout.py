@@ -38,19 +38,22 @@ from shop.checkout_forms import CheckoutForm
 from shop.discounts import Buyer
 from shop.forms import ADDRESS_AUTOCOMPLETE
 from shop.models import Address, Cart, Order, User
-from shop.ratelimits import Limit, by_account, by_address_of_guests, enforce
+from shop.ratelimits import Limit, by_address_of_guests, by_session_of_guests, enforce, of_shoppers
 from shop.templatetags.shop import money
 from shop.views import payments as payment_views
 from shop.views.orders import SESSION_KEY as OWN_ORDERS
 from shop.views.orders import remember
 
 #: Tries to order: enough for slips of the finger, too few to try stolen cards out.
-CHECKOUT_LIMITS = (Limit("30/5m", by_account), Limit("60/5m", by_address_of_guests))
-#: Orders from the shelf that guests may place from one address while the first of them holds its units: a
-#: household, a school or an office may share it. A browser's own are limited by `MAX_UNPAID_ORDERS`.
-GUEST_ORDER_LIMITS = (Limit(f"20/{settings.ORDER_HOLD_SECONDS}s", by_address_of_guests),)
+CHECKOUT_LIMITS = of_shoppers(each="30/5m", address="200/5m")
+#: Orders from the shelf that guests may place while the first of them holds its units: of one browser, which
+#: `MAX_UNPAID_ORDERS` limits as well, and of one address, which a whole campus may share.
+GUEST_ORDER_LIMITS = (
+    Limit(f"10/{settings.ORDER_HOLD_SECONDS}s", by_session_of_guests),
+    Limit(f"200/{settings.ORDER_HOLD_SECONDS}s", by_address_of_guests),
+)
 #: Changes of the form on the way there; a script that follows the country's field makes many.
-UPDATE_LIMITS = (Limit("120/5m", by_account), Limit("240/5m", by_address_of_guests))
+UPDATE_LIMITS = of_shoppers(each="120/5m", address="1200/5m")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shop import emails, extensions, gateways, invoices, orders, payments, retur
 from shop.checkout_forms import PayForm
 from shop.extensions import Extended, NotExtended
 from shop.models import Order, PaymentIntent, Refund
-from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
+from shop.ratelimits import limited, of_shoppers
 
 #: Where the session keeps the orders that a guest placed or opened from a mail.
 SESSION_KEY = "orders"
@@ -24,7 +24,7 @@ SESSION_KEY = "orders"
 REMEMBERED = 20
 #: Seconds between two looks of a page that waits for a bank.
 REFRESH_SECONDS = 3
-PAY_LIMITS = (Limit("20/5m", by_account), Limit("40/5m", by_address_of_guests))
+PAY_LIMITS = of_shoppers(each="20/5m", address="120/5m")
 
 Intent = PaymentIntent.State
 

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shop import gateways, payment_events, payments
 from shop.gateways import BadSignature, UnknownGateway, demo
 from shop.models import PaymentIntent
-from shop.ratelimits import Limit, by_account, by_address_of_guests, enforce
+from shop.ratelimits import enforce, of_shoppers
 
 log = logging.getLogger(__name__)
 
 #: Bytes of an event; Stripe's largest are a few tens of thousands.
 LARGEST_EVENT = 256 * 1024
-RETURN_LIMITS = (Limit("60/5m", by_account), Limit("120/5m", by_address_of_guests))
+RETURN_LIMITS = of_shoppers(each="60/5m", address="600/5m")
 
 
 @csrf_exempt

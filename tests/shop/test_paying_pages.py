@@ -119,9 +119,9 @@ def test_coming_back_again_and_again_asks_the_provider_no_more(
     url = f"/payments/{PaymentIntent.objects.get().pk}/return/"
     asked: list[object] = []
     monkeypatch.setattr(payments, "come_back", asked.append)
-    statuses = [client.get(url).status_code for _ in range(130)]
+    statuses = [client.get(url).status_code for _ in range(70)]
     assert statuses[-1] == 429
-    assert len(asked) == statuses.count(303) <= 120
+    assert len(asked) == statuses.count(303) <= 60
 
 
 def test_coming_back_shows_nobody_the_order_of_another() -> None:
