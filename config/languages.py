@@ -9,10 +9,14 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
+
+from shop import accounts
+from shop.models import User
 
 #: Addresses that are in English for everybody.
 ENGLISH_ONLY = ("/api/", "/admin/", "/healthz/", "/metrics")
@@ -42,6 +46,14 @@ class LanguageMiddleware:
         return response
 
 
-#: Keep the choice of the footer in a cookie. It needs no token: a page that everybody gets alike has none to give,
-#: and whoever tricks somebody into another language has won nothing.
-choose = csrf_exempt(set_language)
+@csrf_exempt
+def choose(request: HttpRequest) -> HttpResponseBase:
+    """Keep the choice of the footer in a cookie, and with the account, for its mails.
+
+    It needs no token: a page that everybody gets alike has none to give, and whoever tricks somebody into another
+    language has won nothing.
+    """
+    language = request.POST.get("language", "")
+    if isinstance(request.user, User) and translation.check_for_language(language):
+        accounts.remember_language(user=request.user, language=language)
+    return set_language(request)

@@ -78,6 +78,7 @@ def _write(purchases: QuerySet[Purchase], kind: str) -> int:
             key=f"hold-{kind}:{purchase.pk}",
             template=f"hold_{kind}",
             to=purchase.shopper.email,
+            language=purchase.shopper.language,
             context=_context(purchase),
         )
     return len(rows)

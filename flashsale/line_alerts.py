@@ -24,6 +24,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 
 from flashsale import line, store
 from flashsale.keys import key
@@ -140,6 +141,12 @@ def _send(alert: LineAlert, sale: SaleInfo, *, now: datetime) -> bool:
 
 
 def _message(alert: LineAlert, sale: SaleInfo) -> EmailMultiAlternatives:
+    """In the language in which the shopper reads the shop."""
+    with translation.override(alert.shopper.language or settings.LANGUAGE_CODE):
+        return _written(alert, sale)
+
+
+def _written(alert: LineAlert, sale: SaleInfo) -> EmailMultiAlternatives:
     context = {
         "sale_name": sale.name,
         "line_url": settings.SITE_URL + reverse("flashsale:line", args=[sale.slug]),

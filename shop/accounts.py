@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import get_language
 
 from shop import carts, wishlists
 from shop.models import Address, LineItem, Order, User
@@ -21,10 +22,11 @@ class AccountAdapter(DefaultAccountAdapter):
     """allauth's way into the shop."""
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign in, and let what a guest had collected join the shopper's cart and wishlist."""
+        """Sign in, in the language of the page; what a guest had collected joins the shopper's cart and wishlist."""
         guest_cart_id = request.session.get(carts.SESSION_KEY)
         guest_wishes = request.session.get(wishlists.SESSION_KEY)
         super().login(request, user)
+        remember_language(user=user, language=get_language() or "")
         if guest_cart_id:
             carts.merge(guest_cart_id=guest_cart_id, user=user)
             request.session.pop(carts.SESSION_KEY, None)
@@ -77,6 +79,11 @@ def find_orders(*, user: User, query: str) -> QuerySet[Order]:
     return user.orders.filter(
         Q(reference__icontains=query) | Exists(named.filter(order=OuterRef("pk")))
     )
+
+
+def remember_language(*, user: User, language: str) -> None:
+    """What they read the shop in: mails that have no order are written in it."""
+    User.objects.filter(pk=user.pk).exclude(language=language).update(language=language)
 
 
 def save_address(*, user: User, address: Address) -> None:

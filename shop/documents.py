@@ -88,7 +88,7 @@ def credit_note_of(refund: Refund) -> Document | None:
     if refund.shipping:
         rows.append(["", _("Delivery"), "", money(refund.shipping, refund.currency)])
     if besides:
-        rows.append(["", refund.reason, "", money(besides, refund.currency)])
+        rows.append(["", _(refund.reason), "", money(besides, refund.currency)])
     return Document(
         title=_("Credit note %(number)s") % {"number": f"{invoice.number}-{number}"},
         issued_at=refund.done_at,
@@ -104,7 +104,7 @@ def credit_note_of(refund: Refund) -> Document | None:
         total=(_("Given back"), money(refund.amount, refund.currency)),
         # Also where it came on top: what units and delivery cost is with their tax.
         included=_included(_named(credit_notes.taxes_in(refund), order)),
-        notes=[refund.reason] if refund.reason else [],
+        notes=[_(refund.reason)] if refund.reason else [],
     )
 
 

@@ -50,6 +50,7 @@ def write(
     template: str,
     to: str,
     order: Order | None = None,
+    language: str = "",
     context: Mapping[str, Any] | None = None,
 ) -> OutgoingMail:
     """Write a mail down in the caller's transaction; it is sent when that has committed.
@@ -57,6 +58,7 @@ def write(
     Args:
         key: names the event, e.g. `order-event:7`. The same key again changes and sends nothing.
         template: the name of its files in `templates/emails/`: `NAME.html`, `.txt`, `_subject.txt`.
+        language: of whoever gets it; that of the order when empty.
         context: what the templates need besides the order; JSON, so amounts are texts.
     """
     mail, is_new = OutgoingMail.objects.get_or_create(
@@ -65,6 +67,7 @@ def write(
             "template": template,
             "to": to,
             "order": order,
+            "language": language,
             "context": dict(context or {}),
             "due_at": Now(),
         },
@@ -138,11 +141,11 @@ def retry(mail: OutgoingMail) -> bool:
 
 
 def render(mail: OutgoingMail, *, is_preview: bool = False) -> EmailMultiAlternatives:
-    """The mail as it goes out now, in text and HTML, and in the language in which its order was placed.
+    """The mail as it goes out now, in text and HTML, and in the language of whoever gets it.
 
     A preview opens nothing that is the shopper's alone.
     """
-    language = mail.order.language if mail.order else ""
+    language = mail.language or (mail.order.language if mail.order else "")
     with translation.override(language or settings.LANGUAGE_CODE):
         return _render(mail, is_preview=is_preview)
 

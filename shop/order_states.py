@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from shop import emails, mails
+from shop import emails, mails, timeline
 from shop.models import Order, OrderEvent
+from shop.timeline import Values
 
 State = Order.State
 
@@ -21,11 +22,21 @@ def record(
     message: str,
     actor: str = "",
     is_internal: bool = False,
+    values: Values | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> OrderEvent:
-    """Add a line to the timeline, and write down the mail that follows from it, with `context`."""
+    """Add a line to the timeline, and write down the mail that follows from it, with `context`.
+
+    `values` stand in `message` by their names, as `%(reason)s`; see `timeline`.
+    """
     event = OrderEvent.objects.create(
-        order=order, kind=kind, message=message[:300], actor=actor, is_internal=is_internal
+        order=order,
+        kind=kind,
+        message=(timeline.english(message, values) if values else message)[:300],
+        text=message if values else "",
+        values=values or {},
+        actor=actor,
+        is_internal=is_internal,
     )
     if kind in emails.MAILS:
         mails.write(

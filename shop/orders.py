@@ -113,8 +113,14 @@ def fulfil(
         if reservations.consume(reservation_ids=ids) != len(ids):
             raise BrokenOrder(f"Order {order.reference} has units that are not confirmed.")
         how = " ".join(part for part in (carrier, tracking_number) if part)
-        message = f"On its way to you, with {how}." if how else gettext_noop("On its way to you.")
-        record(order=order, kind="fulfilled", message=message, actor=actor)
+        with_it = gettext_noop("On its way to you, with %(how)s.")
+        record(
+            order=order,
+            kind="fulfilled",
+            message=with_it if how else gettext_noop("On its way to you."),
+            values={"how": how} if how else {},
+            actor=actor,
+        )
         return True
 
 
@@ -144,7 +150,13 @@ def cancel(*, order: Order, actor: str, reason: str) -> bool:
         reservations.release(reservation_ids=reservation_ids(order), reason=reason)
         if seen == State.PENDING:
             discounts.give_back(order=order)
-        record(order=order, kind="cancelled", message=f"Cancelled: {reason}.", actor=actor)
+        record(
+            order=order,
+            kind="cancelled",
+            message=gettext_noop("Cancelled: %(reason)s."),
+            values={"reason": reason},
+            actor=actor,
+        )
         return True
 
 

@@ -241,7 +241,12 @@ def record_declined(intent_id: UUID, *, reason: str) -> None:
         intent = PaymentIntent.objects.get(pk=intent_id)
         order = orders.hold_still(intent.order_id)
         if _move(intent, [State.CREATED], State.DECLINED, decline_reason=reason[:200]):
-            orders.record(order=order, kind="payment_declined", message=f"Not paid: {reason}"[:300])
+            orders.record(
+                order=order,
+                kind="payment_declined",
+                message=gettext_noop("Not paid: %(reason)s"),
+                values={"reason": reason},
+            )
 
 
 def settle(intent: PaymentIntent) -> PaymentIntent:
@@ -354,7 +359,7 @@ def _capture(intent: PaymentIntent) -> None:
         order = orders.hold_still(intent.order_id)
         if _move(intent, [State.CONFIRMED], State.CAPTURED) and not orders.pay(order=order):
             log.error("Order %s was %s when its payment came", order.reference, order.state)
-            refunds.give_back_rest(intent, order=order, reason="the order was closed")
+            refunds.give_back_rest(intent, order=order, reason=gettext_noop("the order was closed"))
 
 
 def _undo(intent: PaymentIntent, *, reason: str) -> None:
@@ -362,7 +367,7 @@ def _undo(intent: PaymentIntent, *, reason: str) -> None:
     with transaction.atomic():
         order = orders.hold_still(intent.order_id)
         if _move(intent, [State.CONFIRMED], State.CANCELLING, decline_reason=reason[:200]):
-            orders.cancel(order=order, actor="", reason="the bank did not pay")
+            orders.cancel(order=order, actor="", reason=gettext_noop("the bank did not pay"))
 
 
 def _cancel(intent: PaymentIntent) -> None:
@@ -373,7 +378,7 @@ def _cancel(intent: PaymentIntent) -> None:
         with transaction.atomic():
             order = orders.hold_still(intent.order_id)
             refunds.give_back_rest(
-                intent, order=order, reason="the payment was not wanted any more"
+                intent, order=order, reason=gettext_noop("the payment was not wanted any more")
             )
         return
     with transaction.atomic():

@@ -119,6 +119,9 @@ def reasons_against(user: User) -> Iterator[str]:
 
 
 def forget(user: User) -> None:
-    """Take the address out of what is kept: who did it was the shopper."""
+    """Take out of what is kept who did it, and why they sent things back."""
     OrderEvent.objects.filter(order__user=user, actor__iexact=user.email).update(actor="")
+    OrderEvent.objects.filter(order__user=user, kind="return_requested").update(
+        message="Return asked for: –", values={"reason": "–"}
+    )
     Refund.objects.filter(order__user=user, actor__iexact=user.email).update(actor="")

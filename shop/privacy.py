@@ -80,7 +80,7 @@ def delete(user: User) -> Deleted | NotNow:
         for room in _rooms():
             room.forget(user)
         user.email = f"{user.shopper_id.hex}@deleted.invalid"
-        user.name = ""
+        user.name = user.language = ""
         user.is_active = False
         user.last_login = None
         user.set_unusable_password()

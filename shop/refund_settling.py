@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from inventory import alerts
-from shop import credit_notes, gateways, refund_checks, refund_sums
+from shop import credit_notes, gateways, refund_checks, refund_sums, timeline
 from shop.discounts import CODE_GONE
 from shop.gateways import GatewayRefused, GatewayUnavailable
 from shop.models import PaymentIntent, Refund
@@ -95,21 +95,22 @@ def _record_done(refund: Refund) -> None:
             PaymentIntent.objects.filter(pk=refund.intent_id, state=Intent.REFUNDING).update(
                 state=Intent.REFUNDED, updated_at=Now()
             )
+        amount = {"amount": timeline.amount(refund.amount, refund.currency)}
+        message, values = gettext_noop("%(amount)s is on its way back to you."), amount
         match order.state:
             case State.EXPIRED:
-                kind, message = (
-                    "payment_returned",
-                    gettext_noop("Your late payment was given back."),
-                )
+                kind = "payment_returned"
+                message, values = gettext_noop("Your late payment was given back."), {}
             case State.PAID | State.FULFILLED | State.REFUNDED:
-                kind, message = "refunded", f"{shown(refund)} is on its way back to you."
+                kind = "refunded"
             case _:
                 # A cancelled order's mail has said that the money comes back.
-                kind, message = "money_returned", f"{shown(refund)} is on its way back to you."
+                kind = "money_returned"
         record(
             order=order,
             kind=kind,
             message=message,
+            values=values,
             context={
                 "amount": str(refund.amount),
                 "currency": refund.currency,

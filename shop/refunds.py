@@ -15,8 +15,9 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
-from shop import refund_sums, refund_units
+from shop import refund_sums, refund_units, timeline
 from shop.models import LineItem, Order, PaymentIntent, Refund
 from shop.order_states import BrokenOrder, State, change, hold_still, record
 from shop.refund_sums import shown
@@ -337,8 +338,13 @@ def _write(
     if is_closed:
         refund_units.let_go_of_the_rest(order, restock=restock, reason=reason)
     _add_lines(refund, goods, restocked=restocked)
-    message = f"A refund of {shown(refund)} was started: {reason}."
-    record(order=order, kind="refund_started", message=message, actor=actor)
+    record(
+        order=order,
+        kind="refund_started",
+        message=gettext_noop("A refund of %(amount)s was started: %(reason)s."),
+        values={"amount": timeline.amount(refund.amount, refund.currency), "reason": reason},
+        actor=actor,
+    )
     return refund
 
 

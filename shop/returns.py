@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop
 from shop import refund_sums, refunds
 from shop.models import LineItem, Order, Return, ReturnLine
 from shop.order_states import hold_still, record
+from shop.timeline import Values
 
 State = Return.State
 OPEN = (State.REQUESTED, State.APPROVED)
@@ -83,7 +84,13 @@ def ask(
             item = items[pk][0]
             before = refund_sums.refunded_units(item)
             parcel.lines.create(line_item=item, quantity=count, refunded_before=before)
-        _record(parcel, kind="return_requested", message=f"Return asked for: {reason}", actor=actor)
+        _record(
+            parcel,
+            kind="return_requested",
+            message=gettext_noop("Return asked for: %(reason)s"),
+            values={"reason": reason[:250]},
+            actor=actor,
+        )
         return Done(parcel)
 
 
@@ -114,7 +121,8 @@ def refuse(*, parcel: Return, actor: str, answer: str) -> Done | NotDone:
         _record(
             parcel,
             kind="return_refused",
-            message=f"Return refused: {answer}",
+            message=gettext_noop("Return refused: %(reason)s"),
+            values={"reason": answer},
             actor=actor,
             answer=answer,
         )
@@ -138,11 +146,13 @@ def receive(*, parcel: Return, actor: str, restock: bool) -> Done | NotDone:
             owed=_owed(parcel),
             restock=restock,
             actor=actor,
-            reason="sent back",
+            reason=gettext_noop("sent back"),
         )
         Return.objects.filter(pk=parcel.pk).update(refund=refund)
         parcel.refund = refund
-        money = {"amount": str(refund.amount), "currency": refund.currency} if refund else {}
+        money: dict[str, Any] = (
+            {"amount": str(refund.amount), "currency": refund.currency} if refund else {}
+        )
         _record(
             parcel,
             kind="return_received",
@@ -172,12 +182,21 @@ def _move(parcel: Return, when: Q, **fields: Any) -> bool:
     return bool(changed)
 
 
-def _record(parcel: Return, *, kind: str, message: str, actor: str, **context: str) -> None:
+def _record(
+    parcel: Return,
+    *,
+    kind: str,
+    message: str,
+    actor: str,
+    values: Values | None = None,
+    **context: str,
+) -> None:
     lines = parcel.lines.select_related("line_item")
     record(
         order=parcel.order,
         kind=kind,
         message=message,
+        values=values,
         actor=actor,
         context={
             "return_lines": [

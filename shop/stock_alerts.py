@@ -21,8 +21,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from inventory import reservations, stock
 from inventory.models import Reservation, Stock, StockMovement
@@ -66,7 +67,10 @@ def ask(*, variant: Variant, email: str, user: User | None) -> Asked | CanBeHad:
     email = user.email if user else email.lower()
     with transaction.atomic():
         alert, _ = StockAlert.objects.get_or_create(
-            variant=variant, email=email, ordered_at=None, defaults={"user": user}
+            variant=variant,
+            email=email,
+            ordered_at=None,
+            defaults={"user": user, "language": get_language() or ""},
         )
         if user is not None:
             # Perhaps they had asked as a guest before; their place is that of their first yes.
@@ -78,6 +82,7 @@ def ask(*, variant: Variant, email: str, user: User | None) -> Asked | CanBeHad:
                 key=f"stock-alert:{alert.pk}",
                 template="stock_alert_confirm",
                 to=email,
+                language=alert.language,
                 context={"item_name": variant.full_name, "alert_url": alert_url(alert)},
             )
         return Asked(alert=alert, is_confirmed=False)
@@ -240,13 +245,17 @@ def _let_go(held: QuerySet[Reservation], *, reason: str) -> int:
 def _write_mail(offer: StockOffer, variant: Variant) -> None:
     offer.reservation.refresh_from_db()
     ends = timezone.localtime(offer.reservation.expires_at)
+    language = offer.alert.language or settings.LANGUAGE_CODE
+    with translation.override(language):
+        until = date_format(ends, "DATETIME_FORMAT")
     mails.write(
         key=f"stock-offer:{offer.pk}",
         template="stock_offer",
         to=offer.alert.email,
+        language=language,
         context={
             "item_name": variant.full_name,
-            "until": date_format(ends, "DATETIME_FORMAT"),
+            "until": until,
             "offer_url": offer_url(offer),
             "alert_url": alert_url(offer.alert),
         },

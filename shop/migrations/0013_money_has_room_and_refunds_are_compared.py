@@ -179,4 +179,34 @@ class Migration(migrations.Migration):
                 help_text="Whether it gives back what paid the order; not a payment that came besides, or too late.",
             ),
         ),
+        migrations.AddField(
+            model_name='orderevent',
+            name='text',
+            field=models.CharField(blank=True, help_text='What is translated, where there are values in it.', max_length=300),
+        ),
+        migrations.AddField(
+            model_name='orderevent',
+            name='values',
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name='outgoingmail',
+            name='language',
+            field=models.CharField(blank=True, help_text="Empty: that of its order, or the shop's own.", max_length=10),
+        ),
+        migrations.AddField(
+            model_name='stockalert',
+            name='language',
+            field=models.CharField(blank=True, editable=False, help_text='What they asked in.', max_length=10),
+        ),
+        migrations.AddField(
+            model_name='user',
+            name='language',
+            field=models.CharField(blank=True, editable=False, help_text='What they read the shop in last.', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='orderevent',
+            name='message',
+            field=models.CharField(help_text='In English, as staff read it.', max_length=300),
+        ),
     ]

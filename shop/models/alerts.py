@@ -21,6 +21,9 @@ class StockAlert(models.Model):
         User, on_delete=models.CASCADE, null=True, blank=True, related_name="stock_alerts"
     )
     email = models.EmailField()
+    language = models.CharField(
+        max_length=10, blank=True, editable=False, help_text="What they asked in."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     confirmed_at = models.DateTimeField(
         null=True, blank=True, help_text="Accounts at once; guests when they say so from a mail."

@@ -18,6 +18,9 @@ class OutgoingMail(models.Model):
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, null=True, blank=True, related_name="mails"
     )
+    language = models.CharField(
+        max_length=10, blank=True, help_text="Empty: that of its order, or the shop's own."
+    )
     context = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(

@@ -178,7 +178,11 @@ class OrderEvent(models.Model):
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=40)
-    message = models.CharField(max_length=300)
+    message = models.CharField(max_length=300, help_text="In English, as staff read it.")
+    text = models.CharField(
+        max_length=300, blank=True, help_text="What is translated, where there are values in it."
+    )
+    values = models.JSONField(default=dict, blank=True)
     actor = models.CharField(
         max_length=254, blank=True, help_text="Empty when it was the shop itself."
     )

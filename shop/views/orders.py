@@ -9,10 +9,11 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from shop import emails, extensions, gateways, invoices, orders, payments, returns
+from shop import emails, extensions, gateways, invoices, orders, payments, returns, timeline
 from shop.checkout_forms import PayForm
 from shop.extensions import Extended, NotExtended
 from shop.models import Order, PaymentIntent, Refund
@@ -85,7 +86,7 @@ def cancel(request: HttpRequest, reference: str) -> HttpResponse:
     if request.method == "GET":
         return render(request, "shop/order_cancel.html", {"order": found})
     actor = request.user.email if request.user.is_authenticated else found.email
-    if orders.cancel(order=found, actor=actor, reason="as you wished"):
+    if orders.cancel(order=found, actor=actor, reason=gettext_noop("as you wished")):
         messages.success(request, _("The order is cancelled. You are not charged."))
     else:
         messages.info(request, _("Not cancelled: its payment is just being completed."))
@@ -151,7 +152,10 @@ def _show(request: HttpRequest, found: Order, form: PayForm | None = None) -> Ht
     context = {
         "order": found,
         "line_items": list(items.prefetch_related("variant__product__images")),
-        "events": list(found.events.filter(is_internal=False)),
+        "timeline": [
+            {"text": timeline.told(event), "at": event.created_at}
+            for event in found.events.filter(is_internal=False)
+        ],
         "invoice": invoices.of(found),
         "refunds": list(found.refunds.filter(state__in=Refund.GIVING).order_by("created_at")),
         "returned_parcels": list(found.returns.prefetch_related("lines__line_item")),

@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from flashsale.entries import NOT_ADMITTED
 from shop.models import Category
 from shop.templatetags.shop import money
-from tests.factories import make_sale, make_user
+from tests.factories import make_sale, make_user, prove_address
 
 FOLDER = settings.BASE_DIR / "locale" / "de" / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)s|</?strong>")
@@ -125,6 +125,23 @@ def test_the_choice_in_the_footer_counts_more_than_the_browser(db: None, client:
     cookie = chosen.cookies[settings.LANGUAGE_COOKIE_NAME]
     assert (cookie.value, cookie["httponly"], cookie["samesite"]) == ("de", True, "Lax")
     assert b"Warenkorb" in client.get("/", headers={"Accept-Language": "en"}).content
+
+
+def test_an_account_remembers_what_it_signed_in_in_and_chose_last(db: None) -> None:
+    user, client = make_user(), Client()
+    prove_address(user)
+
+    def kept() -> str:
+        user.refresh_from_db()
+        return user.language
+
+    assert kept() == ""
+    client.post("/accounts/login/", {"login": user.email, "password": "demo"}, headers=GERMAN)
+    assert kept() == "de"
+    client.post("/language/", {"language": "en", "next": "/"})
+    assert kept() == "en"
+    client.post("/language/", {"language": "xx", "next": "/"})
+    assert kept() == "en"
 
 
 def test_the_switch_needs_no_token_and_leads_nowhere_else(db: None) -> None:

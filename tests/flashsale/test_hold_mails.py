@@ -60,6 +60,22 @@ def test_who_has_not_ordered_is_told_before_the_hold_ends_and_once() -> None:
     assert "If you need more time, you can ask for it there, once." in sent.body
 
 
+def test_it_speaks_the_language_in_which_they_read_the_shop() -> None:
+    german, english = hold(make_user(language="de")), hold()
+    hold_mails.write_due()
+    end_in(german, -1)
+    reservations.expire()
+    hold_mails.write_due()
+    mails.send_due()
+
+    def subjects(purchase: Purchase) -> set[str]:
+        sent = [message for message in mail.outbox if message.to == [purchase.shopper.email]]
+        return {message.subject.partition(":")[0] for message in sent}
+
+    assert subjects(german) == {"Noch kurz für dich gehalten", "Nicht mehr für dich gehalten"}
+    assert subjects(english) == {"Held for you a little longer"}  # the control
+
+
 def test_when_it_has_ended_they_are_told_that_too() -> None:
     purchase = hold()
     hold_mails.write_due()

@@ -15,7 +15,7 @@ from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from flashsale import line, line_alerts, store
 from flashsale.keys import key
@@ -84,6 +84,20 @@ def test_who_is_served_or_will_be_within_a_minute_is_written_to_once_and_nobody_
     assert f"/sales/{sale.slug}/line/\n" in message.body
     assert "from then on you have 3 minutes to choose" in message.body
     assert f"/sales/{sale.slug}/line/" in str(message.alternatives[0][0])
+
+
+def test_it_speaks_the_language_in_which_they_read_the_shop() -> None:
+    sale = open_sale()
+    german, english = asks(sale, number=5), asks(sale, number=6)
+    User.objects.filter(pk=german.pk).update(language="de")
+    line_of(sale, serving=10)
+    assert line_alerts.send_due(now=timezone.now()) == 2
+    subjects = {message.to[0]: message.subject for message in mail.outbox}
+    assert subjects == {
+        german.email: f"Du bist dran: {sale.name}",
+        english.email: f"Your turn: {sale.name}",
+    }
+    assert translation.get_language() == "en"  # nobody else is spoken to in it
 
 
 def test_the_pace_of_the_longer_run_decides_where_it_is_told() -> None:

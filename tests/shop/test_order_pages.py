@@ -1,11 +1,13 @@
 """What an order's page shows after the payment: parcel, papers, money back, and things sent back."""
 
+import html
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from shop import orders, refund_settling, refunds, returns
 from shop.models import Order, Return
@@ -21,8 +23,8 @@ def owner_of(order: Order) -> Client:
     return signed_in(order.user)
 
 
-def page(client: Client, order: Order) -> str:
-    answer = client.get(order.get_absolute_url())
+def page(client: Client, order: Order, *, language: str = "en") -> str:
+    answer = client.get(order.get_absolute_url(), headers={"Accept-Language": language})
     assert answer.status_code == 200
     return answer.content.decode()
 
@@ -94,6 +96,33 @@ def test_money_back_is_shown_with_its_credit_note() -> None:
     other = captured_order()
     elsewhere = f"{other.get_absolute_url()}credit-note/{pk}.pdf"
     assert owner_of(other).get(elsewhere).status_code == 404
+
+
+def test_the_timeline_is_in_the_readers_language_and_staff_read_it_in_english() -> None:
+    order = captured_order(units=5, quantity=3)
+    with translation.override("de"):
+        outcome = refunds.refund_part(
+            order=order, units={}, extra=Decimal("12.50"), actor=STAFF, reason="ein Kratzer"
+        )
+        assert isinstance(outcome, refunds.Started)
+        refund_settling._record_done(outcome.refund)
+        assert orders.cancel(order=order, actor=STAFF, reason="as you wished")
+    said = list(order.events.filter(kind__in=KINDS).values_list("message", flat=True))
+    assert said == [
+        "A refund of €12.50 was started: ein Kratzer.",
+        "€12.50 is on its way back to you.",
+        "Cancelled: as you wished.",
+    ]
+    client = owner_of(order)
+    assert all(text in page(client, order) for text in said)
+    german = html.unescape(page(client, order, language="de")).replace("\xa0", " ")
+    assert "Eine Erstattung von 12,50 € wurde veranlasst: ein Kratzer." in german
+    assert "12,50 € sind auf dem Weg zurück zu dir." in german
+    assert "Storniert: auf deinen Wunsch." in german
+    assert "Cancelled" not in german
+
+
+KINDS = ["refund_started", "refunded", "cancelled"]
 
 
 def test_a_shopper_asks_to_send_things_back() -> None:
