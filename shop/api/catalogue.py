@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 
 from shop import catalogue, facets, search
 from shop.models import Product, Variant
-from shop.wanted import BEST, SORTS, parse
 from shop.money import PRICE_DIGITS
+from shop.wanted import BEST, SORTS, parse
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):

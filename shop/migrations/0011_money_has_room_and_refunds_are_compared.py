@@ -22,7 +22,7 @@ UPDATE shop_invoice SET recipient = array_to_string(ARRAY[
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shop', '0009_credit_notes_keep_their_number'),
+        ('shop', '0010_words_know_their_best_products'),
     ]
 
     operations = [
