@@ -20,11 +20,11 @@ ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 
 
 @register.filter
-def money(amount: Decimal, currency: str = "") -> str:
-    """`49` as `€49.00`, as the language of the page writes it."""
+def money(amount: Decimal | str, currency: str = "") -> str:
+    """`49` as `€49.00`, as the language of the page writes it. What mails are told is text: JSON has no decimals."""
     locale = to_locale(get_language() or settings.LANGUAGE_CODE)
     # Nothing is kept under the same key as minus nothing, which is written otherwise.
-    return _written(amount + 0, currency or settings.CURRENCY, locale)
+    return _written(Decimal(amount) + 0, currency or settings.CURRENCY, locale)
 
 
 @lru_cache(maxsize=4096)

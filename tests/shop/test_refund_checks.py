@@ -94,7 +94,9 @@ def test_a_refund_that_was_made_at_the_provider_is_shown_to_staff_once(
 
 
 def test_a_refund_that_the_provider_does_not_have_is_shown_to_staff(order: Order) -> None:
-    Refund.objects.filter(pk=refund(order, 30).pk).update(state="done", done_at=timezone.now())
+    Refund.objects.filter(pk=refund(order, 30).pk).update(
+        state="done", done_at=timezone.now(), credit_number=1
+    )
     refund_checks.ask_soon(PaymentIntent.objects.get())
     assert refund_checks.check_due() == 1
     assert [said.partition("gave back ")[2] for said in told(order)] == [
