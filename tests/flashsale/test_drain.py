@@ -14,6 +14,7 @@ from flashsale.keys import key
 from flashsale.models import Purchase
 from flashsale.sales import SaleInfo
 from flashsale.settling import Claim
+from inventory import reservations
 from inventory.models import Holding, Reservation, Stock, StockMovement
 from shop.models import User
 from tests.clicks import claim, open_sale, queued
@@ -127,6 +128,19 @@ def test_a_dead_hold_is_sold_again_though_nobody_tidied_it() -> None:
     assert drain.drain(sale, consumer="w1").held == 1
     assert Reservation.objects.get(pk=dead).state == "expired"
     assert Reservation.objects.get(pk=known).state == "held"
+
+
+def test_control_without_a_look_at_dead_holds_the_unit_is_lost_until_somebody_tidies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = open_sale(units=1)
+    claim(sale, make_user())
+    drain.drain(sale, consumer="w1")
+    Reservation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    gate.sync(sale, now=timezone.now())
+    claim(sale, make_user())
+    monkeypatch.setattr(reservations, "expire", lambda **scope: 0)
+    assert drain.drain(sale, consumer="w1") == Drained(held=0, refused=1, is_empty=True)
 
 
 # Turns

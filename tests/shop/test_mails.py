@@ -88,6 +88,16 @@ def test_what_is_rolled_back_sends_nothing(order: Order, asked: list[int]) -> No
     assert (asked, OutgoingMail.objects.count(), mails.send_due()) == ([], 0, 0)
 
 
+def test_control_without_waiting_for_the_commit_a_task_is_asked_for_what_never_was(
+    order: Order, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "on_commit", lambda do, **options: do())
+    with transaction.atomic():
+        written = write(order)
+        transaction.set_rollback(True)
+    assert (asked, OutgoingMail.objects.count()) == ([written.pk], 0)
+
+
 def test_a_mail_needs_no_order(order: Order) -> None:
     written = mails.write(
         key="hold-ending:7",
