@@ -1,7 +1,8 @@
 """How the audit fares when a shop has grown: `python -m bench.growth`, on servers of its own, erased afterwards.
 
-The rows are made by SQL and agree with one another, so that each check reads all that it has to read: a check that
-finds breaches stops early. MOVEMENTS and RESERVATIONS say how many (ten million each); EXPLAIN=1 prints the plans.
+It prints the seconds of each check, and at full size writes the table of docs/performance.md. The rows are made by SQL
+and agree with one another, so that each check reads all that it has to read: a check that finds breaches stops early.
+MOVEMENTS and RESERVATIONS say how many (ten million each); EXPLAIN=1 prints the plans.
 """
 
 import os
@@ -14,6 +15,8 @@ from config import embedded
 HOME = Path(__file__).resolve().parent.parent / "var" / "growth"
 #: SKUs in the main pool and, as many of them, sales of one item each. Half of all reservations are a sale's.
 SKUS, SALES = 1000, 200
+#: Rows of each of the two tables.
+FULL = 10_000_000
 
 #: In this order, and sorted: rows that come in the order of their indexes are written much faster. Foreign keys and the
 #: ledger's trigger are off: what is referred to is made later, or not needed.
@@ -152,8 +155,11 @@ def main() -> int:
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
+    from bench import pages  # noqa: PLC0415
+    from bench.measurements import PAGE  # noqa: PLC0415
+
     movements, reservations = (
-        int(os.environ.get(name, "10000000")) for name in ("MOVEMENTS", "RESERVATIONS")
+        int(os.environ.get(name, FULL)) for name in ("MOVEMENTS", "RESERVATIONS")
     )
     try:
         call_command("migrate", verbosity=0)
@@ -161,8 +167,11 @@ def main() -> int:
         fill(movements, reservations)
         print(f"Filled with {movements:,} movements and {reservations:,} reservations", end=" ")
         print(f"in {time.monotonic() - started:.0f} s.")
-        for name, seconds in time_audit().items():
+        taken = time_audit()
+        for name, seconds in taken.items():
             print(f"{seconds:>8.2f} s  {name}")
+        if movements >= FULL and reservations >= FULL:
+            pages.write(PAGE, {"audit": pages.audit_table(taken)}, run="growth")
         if os.environ.get("EXPLAIN"):
             explain()
     finally:

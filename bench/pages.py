@@ -38,6 +38,14 @@ def summary_table(summary: Mapping[str, Figure]) -> str:
     return table(["figure", "value", "target", "sides (medians)"], rows)
 
 
+def audit_table(seconds: Mapping[str, float]) -> str:
+    """The slowest checks, and all of them together."""
+    slowest = sorted(seconds.items(), key=lambda item: item[1], reverse=True)[:6]
+    rows = [[f"`{name}`", number(taken)] for name, taken in slowest]
+    rows.append([f"all {len(seconds)}", number(sum(seconds.values()))])
+    return table(["check", "seconds"], rows)
+
+
 def strategies_table(rows: Sequence[Mapping[str, Any]]) -> str:
     heads = ["strategy", "clients", "holds/s", "p50 ms", "p99 ms", "retries", "held", "oversold"]
     keys = ["strategy", "clients", "holds_per_second", "p50_ms", "p99_ms"]
