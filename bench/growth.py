@@ -8,6 +8,7 @@ MOVEMENTS and RESERVATIONS say how many (ten million each); EXPLAIN=1 prints the
 import os
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from config import embedded
@@ -18,31 +19,15 @@ SKUS, SALES = 1000, 200
 #: Rows of each of the two tables.
 FULL = 10_000_000
 
-#: In this order, and sorted: rows that come in the order of their indexes are written much faster. Foreign keys and the
-#: ledger's trigger are off: what is referred to is made later, or not needed.
-FILL = (
+#: Foreign keys and the ledger's trigger are off: what is referred to is made later, or not needed.
+PREPARE = (
     "SET session_replication_role = replica",
     # A shop that is not growing any more: the log is of no interest, and flushing it is not what is measured.
     "SET synchronous_commit = off",
     "SET work_mem = '256MB'",
-    """
-    INSERT INTO inventory_stock (sku, pool, on_hand, allocated, version)
-    SELECT 'SKU-' || n, 'main', 0, 0, 0 FROM generate_series(1, %(skus)s) n
-    UNION ALL SELECT 'SKU-' || n, 'sale:' || n, 0, 0, 0 FROM generate_series(1, %(sales)s) n
-    """,
-    """
-    INSERT INTO flashsale_sale (id, name, slug, tagline, description, status, lobby_opens_at, opens_at,
-        closes_at, queue_mode, limit_per_shopper, hold_seconds, admission_cap, admission_seconds,
-        strategy, fallback, seed, seed_commitment, is_rehearsal, created_at)
-    SELECT n, 'Sale ' || n, 'sale-' || n, '', '', 'scheduled', now(), now(), now() + interval '1 day',
-        'none', 1, 600, 500, 180, 'redis', 'lock', '', '', false, now()
-    FROM generate_series(1, %(sales)s) n
-    """,
-    """
-    INSERT INTO flashsale_saleitem (id, sale_id, variant_id, price, units, stock_id, position)
-    SELECT sale.id, sale.id, sale.id, 9, 0, stock.id, 0
-    FROM flashsale_sale sale JOIN inventory_stock stock ON stock.pool = 'sale:' || sale.id
-    """,
+)
+#: In this order, and sorted: rows that come in the order of their indexes are written much faster.
+FILL = (
     # The main pool's, mostly shipped long ago.
     """
     INSERT INTO inventory_reservation
@@ -118,8 +103,35 @@ def fill(movements: int, reservations: int) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
+        for statement in PREPARE:
+            cursor.execute(statement)
+        _make_sales()
         for statement in FILL:
             cursor.execute(statement, numbers if "%" in statement else None)
+
+
+def _make_sales() -> None:
+    """The stock of every SKU, and open sales of one item each, by the models: they know every column."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from flashsale.models import Sale, SaleItem  # noqa: PLC0415
+    from inventory.models import Stock  # noqa: PLC0415
+
+    now = timezone.now()
+    Stock.objects.bulk_create(Stock(sku=f"SKU-{n}", pool="main") for n in range(1, SKUS + 1))
+    for n in range(1, SALES + 1):
+        stock = Stock.objects.create(sku=f"SKU-{n}", pool=f"sale:{n}")
+        sale = Sale.objects.create(
+            pk=n,
+            name=f"Sale {n}",
+            slug=f"sale-{n}",
+            status=Sale.Status.SCHEDULED,
+            lobby_opens_at=now,
+            opens_at=now,
+            closes_at=now + timedelta(days=1),
+            queue_mode=Sale.QueueMode.NONE,
+        )
+        SaleItem.objects.create(pk=n, sale=sale, variant_id=n, price=9, units=0, stock=stock)
 
 
 def time_audit() -> dict[str, float]:
