@@ -13,5 +13,6 @@ def empty(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-#: bench.wsgi serves the second without any middleware.
-urlpatterns = [path("bench/empty/", empty), path("bench/bare/", empty), *urls.urlpatterns]
+#: With all middleware; without any, and with the load shedding alone, as bench.wsgi serves them.
+EMPTY = ("bench/empty/", "bench/bare/", "bench/shed/")
+urlpatterns = [*(path(address, empty) for address in EMPTY), *urls.urlpatterns]

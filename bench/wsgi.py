@@ -1,5 +1,5 @@
-"""The shop as its own entry point serves it, and beside it, in the same process, Django without middleware and calls
-without Django (`bench.least`).
+"""The shop as its own entry point serves it, and beside it, in the same process, Django without middleware, Django with
+the load shedding alone, and calls without Django (`bench.least`).
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 with override_settings(MIDDLEWARE=[]):
     bare = WSGIHandler()
+with override_settings(MIDDLEWARE=["flashsale.middleware.LoadSheddingMiddleware"]):
+    shedding = WSGIHandler()
 
 from bench import least
 
@@ -22,5 +24,5 @@ from bench import least
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     if environ["PATH_INFO"].startswith(least.PREFIX):
         return least.application(environ, start_response)
-    serve = bare if environ["PATH_INFO"] == "/bench/bare/" else shop
+    serve = {"/bench/bare/": bare, "/bench/shed/": shedding}.get(environ["PATH_INFO"], shop)
     return serve(environ, start_response)
