@@ -90,23 +90,26 @@ def _next_generation() -> None:
 def _find(request: HttpRequest) -> bytes | None:
     if not settings.PAGE_CACHE_SECONDS:
         return None
-    request.page_key = _key(request)  # type: ignore[attr-defined]  # of the time before the page was made
-    packed = cache.get(request.page_key)  # type: ignore[attr-defined]
-    return None if packed is None else zlib.decompress(packed)
+    key = _key(request)
+    known = cache.get_many([GENERATION, key])
+    generation = known.get(GENERATION, "")
+    # Of the time before the page is made: what is made of old rows is not found after the change.
+    request.page_place = (key, generation)  # type: ignore[attr-defined]
+    made_in, packed = known.get(key, (None, b""))
+    return zlib.decompress(packed) if made_in == generation else None
 
 
 def _store(request: HttpRequest, body: bytes) -> None:
     if settings.PAGE_CACHE_SECONDS and getattr(request, "is_kept_page", False):
+        key, generation = request.page_place  # type: ignore[attr-defined]
         packed = zlib.compress(body, COMPRESSION)
-        cache.set(request.page_key, packed, settings.PAGE_CACHE_SECONDS)  # type: ignore[attr-defined]
+        cache.set(key, (generation, packed), settings.PAGE_CACHE_SECONDS)
 
 
 def _key(request: HttpRequest) -> str:
-    """By generation, so that a page that was made of old rows is not found after the change."""
-    generation = cache.get(GENERATION, "")
     address = f"{request.path}?{request.META.get('QUERY_STRING', '')}"
     named = hashlib.sha256(f"{request.get_host()} {address}".encode()).hexdigest()
-    return f"page:{generation}:{get_language()}:{named}"
+    return f"page:{get_language()}:{named}"
 
 
 def _with_banner(request: HttpRequest, body: bytes) -> bytes:
