@@ -181,6 +181,7 @@ HOT_REDIS_TIMEOUT_SECONDS = 0.25
 
 _CACHE_OPTIONS = {
     "CLIENT_CLASS": "django_redis.client.DefaultClient",
+    "REDIS_CLIENT_CLASS": "config.caches.RestingRedis",
     "SOCKET_CONNECT_TIMEOUT": 0.2,
     "SOCKET_TIMEOUT": 0.2,
     "IGNORE_EXCEPTIONS": True,

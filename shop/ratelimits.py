@@ -1,11 +1,10 @@
 """Limits on how often somebody may try: per account, per session and per address.
 
 Counts live in Redis through django-ratelimit. With Redis away nobody is limited (fails open): shoppers go
-first, and the limits on correctness are elsewhere. A circuit breaker then spares each request the time-outs.
+first, and the limits on correctness are elsewhere. The cache's breaker then spares each request the time-outs.
 The window is fixed, so up to twice the limit can pass across its edge.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -18,10 +17,6 @@ from django_ratelimit.core import get_usage
 from django_ratelimit.exceptions import Ratelimited
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
-
-#: Seconds without counting after Redis did not answer; each attempt costs about 0.15 s.
-BREAKER_SECONDS = 5.0
-_away_until = 0.0
 
 
 class TooManyRequestsError(Ratelimited):
@@ -107,16 +102,12 @@ def by_account_half_way(request: HttpRequest) -> str | None:
 
 def count_attempt(*, request: HttpRequest, name: str, rate: str, key: str) -> int | None:
     """Count one attempt of `key` at `name`; None, or the seconds to wait when it was one too many."""
-    global _away_until
-    if not settings.RATELIMIT_ENABLE or time.monotonic() < _away_until:
+    if not settings.RATELIMIT_ENABLE:
         return None
     usage = get_usage(
         request, group=name, rate=rate, key=lambda group, request: key, increment=True
     )
-    if usage is None:
-        _away_until = time.monotonic() + BREAKER_SECONDS
-        return None
-    return max(1, usage["time_left"]) if usage["should_limit"] else None
+    return max(1, usage["time_left"]) if usage and usage["should_limit"] else None
 
 
 def enforce(*, request: HttpRequest, name: str, limits: tuple[Limit, ...]) -> None:

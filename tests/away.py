@@ -1,12 +1,18 @@
-"""A sale's Redis that is not there: nobody listens at its address."""
+"""A Redis that is not there, the sale's or the cache's: nobody listens at its address."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import pytest
+import redis
 from django.conf import settings
+from django.test import override_settings
 
 from flashsale import store
+
+NOBODYS_PORT = 1
 
 
 @contextmanager
@@ -36,3 +42,28 @@ def _forget_connections() -> None:
     store.script.cache_clear()
     store._pool.cache_clear()
     store._held.connection = None
+
+
+@contextmanager
+def cache_away(*, client: str = "config.caches.RestingRedis") -> Iterator[list[str]]:
+    """Both caches are away; commands that are sent to them meanwhile."""
+    sent: list[str] = []
+    ask = redis.Redis.execute_command
+
+    def counting(one: Any, *args: Any, **options: Any) -> Any:
+        if one.connection_pool.connection_kwargs["port"] == NOBODYS_PORT:
+            sent.append(args[0])
+        return ask(one, *args, **options)  # type: ignore[no-untyped-call]  # redis-py's
+
+    caches: dict[str, dict[str, Any]] = settings.CACHES
+    away = {
+        name: {
+            **cache,
+            "LOCATION": f"redis://127.0.0.1:{NOBODYS_PORT}/0",
+            "OPTIONS": {**cache["OPTIONS"], "REDIS_CLIENT_CLASS": client},
+        }
+        for name, cache in caches.items()
+    }
+    with override_settings(CACHES=away), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis.Redis, "execute_command", counting)
+        yield sent

@@ -10,6 +10,7 @@ from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from config import caches
 from flashsale import breaker, limits, line_document, sales, shoppers, soldout
 from shop.gateways import breaker as gateway_breaker
 from tests.emptying import empty_database
@@ -39,6 +40,7 @@ def empty_redis(request: pytest.FixtureRequest) -> None:
     line_document.forget_all()
     soldout.forget_all()
     breaker.redis.worked()
+    caches.forget_failures()
     gateway_breaker.forget_all()
     limits.forget_counts()
     shoppers.forget_tokens()

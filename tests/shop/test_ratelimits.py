@@ -8,6 +8,7 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from shop import ratelimits
+from tests.away import cache_away
 from tests.factories import make_user
 
 CREDENTIALS = {"login": "robin@example.com", "password": "wrong"}
@@ -63,22 +64,15 @@ def test_the_attempt_after_the_last_allowed_one_has_to_wait(
     assert attempt("a") is None
 
 
-def test_with_redis_away_nobody_is_limited_and_only_one_attempt_waits_for_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ratelimits, "_away_until", 0.0)
-
+def test_with_redis_away_nobody_is_limited_and_only_one_attempt_waits_for_it() -> None:
     def attempt() -> int | None:
         return ratelimits.count_attempt(request=make_request(), name="try", rate="1/1m", key="a")
 
     assert attempt() is None
     assert attempt() is not None  # the control: the limit works
-    away = settings.CACHES["ratelimit"] | {"LOCATION": "redis://127.0.0.1:1/0"}
-    settings.CACHES = settings.CACHES | {"ratelimit": away}
-    assert attempt() is None
-    assert ratelimits._away_until > 0
-    monkeypatch.setattr(ratelimits, "get_usage", None)  # would break if it were asked
-    assert attempt() is None
+    with cache_away() as sent:
+        assert [attempt() for _ in range(5)] == [None] * 5
+    assert len(sent) == 1
 
 
 def test_guessing_a_password_is_stopped_per_account_with_a_page(db: None, client: Client) -> None:
@@ -118,14 +112,8 @@ def test_pages_and_api_count_the_same_attempts(db: None, client: Client) -> None
     assert 1 <= int(response.headers["Retry-After"]) <= 300
 
 
-def test_with_redis_away_people_still_sign_in(
-    db: None, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ratelimits, "_away_until", 0.0)
+def test_with_redis_away_people_still_sign_in(db: None, client: Client) -> None:
     user = make_user(password="kelp and salt 9")
-    settings.CACHES = {
-        name: cache | {"LOCATION": "redis://127.0.0.1:1/0"}
-        for name, cache in settings.CACHES.items()
-    }
-    client.post("/accounts/login/", {"login": user.email, "password": "kelp and salt 9"})
+    with cache_away():
+        client.post("/accounts/login/", {"login": user.email, "password": "kelp and salt 9"})
     assert client.session["_auth_user_id"] == str(user.pk)
