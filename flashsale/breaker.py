@@ -1,8 +1,9 @@
-"""Whether this process tries the sale's Redis, or goes straight to PostgreSQL.
+"""Whether this process tries the sale's Redis, or takes it to be away.
 
-A circuit breaker (M. Nygard, Release It!, 2007). A call that failed opens it: for a moment nobody in this process
-pays for another time-out. Then one caller at a time tries, by setting the gate anew: claims go through Redis again
-once that has worked, so never through a gate that stood still while PostgreSQL sold on.
+Circuit breakers (M. Nygard, Release It!, 2007). A call that failed opens `calls`: for a moment nobody in this process
+pays for another time-out, whatever it is that they want of Redis; then one caller tries. A claim that failed opens
+`redis` besides, and claims go straight to PostgreSQL until one caller has set the gate anew: never through a gate that
+stood still while PostgreSQL sold on.
 """
 
 import threading
@@ -43,4 +44,7 @@ class Breaker:
             self._failures = 0
 
 
+#: Claims: closed again by a sync.
 redis = Breaker()
+#: Every call of `store`: closed again by the first that is answered.
+calls = Breaker()

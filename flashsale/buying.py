@@ -115,6 +115,7 @@ def _redis_is_there(sale: SaleInfo, now: datetime) -> bool:
         return True
     if not breaker.redis.may_try():
         return False
+    breaker.calls.worked()  # as far as this look goes
     try:
         gate.sync(sale, now=now)
     except redis.RedisError:

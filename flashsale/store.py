@@ -1,12 +1,14 @@
 """The sale's Redis: one client a process, and one held connection a thread for the scripts of a click.
 
 Time-outs are short, scripts are loaded once and sent by digest. When it is away: `redis.RedisError` reaches
-the caller, who says what that means for the shopper.
+the caller, who says what that means for the shopper; until it answers again, most of them are told at once
+(`breaker.calls`).
 """
 
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,29 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from flashsale import breaker
+
 SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class _Client(redis.Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        return _asked(super().execute_command, *args, **options)
+
+
+def _asked(ask: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What Redis says; an error at once while it is known to be away."""
+    calls = breaker.calls
+    if calls.is_open and not calls.may_try():
+        raise redis.ConnectionError("Redis did not answer a moment ago.")
+    try:
+        answer = ask(*args, **options)
+    except (redis.ConnectionError, redis.TimeoutError):
+        calls.failed()
+        raise
+    if calls.is_open:
+        calls.worked()
+    return answer
 
 
 @cache
@@ -27,14 +51,14 @@ def client() -> Any:
 
     Typed loosely: redis-py types answers as text or bytes, whatever `decode_responses` says.
     """
-    return redis.Redis.from_url(
+    return _Client.from_url(
         settings.REDIS_URL,
         decode_responses=True,
         socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
         health_check_interval=30,
         # One more try: a restarted server closes pooled connections. No script does harm when repeated.
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     )
 
 
@@ -51,6 +75,10 @@ def run(name: str, *, keys: list[str], args: list[Any]) -> Any:
         redis.TimeoutError: no answer within HOT_REDIS_TIMEOUT_SECONDS; the script may have run.
         redis.RedisError: Redis is away, or the script failed.
     """
+    return _asked(_run, name, keys, args)
+
+
+def _run(name: str, keys: list[str], args: list[Any]) -> Any:
     connection = _held_connection()
     rest = (len(keys), *keys, *args)
     was_open = connection.is_connected

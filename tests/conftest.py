@@ -1,5 +1,6 @@
 """What every test has: real PostgreSQL and Redis (see `tests.environment`), emptied between tests."""
 
+import os
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -40,6 +41,7 @@ def empty_redis(request: pytest.FixtureRequest) -> None:
     line_document.forget_all()
     soldout.forget_all()
     breaker.redis.worked()
+    breaker.calls.worked()
     caches.forget_failures()
     gateway_breaker.forget_all()
     limits.forget_counts()
@@ -67,6 +69,11 @@ def stack(
     environment: dict[str, str] = getattr(request, "param", {})
     with django_db_blocker.unblock(), running_stack(environment) as stack:
         yield stack
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: browsers and time-outs are waited for."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

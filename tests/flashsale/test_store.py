@@ -1,6 +1,7 @@
 """The held connection of the scripts, on a Redis of its own that is slow, restarted or forgets."""
 
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import pytest
 import redis
 
 from config.servers import redis_binary, wait
-from flashsale import store
+from flashsale import breaker, store
 from flashsale.gate import Answer
 
 #: Milliseconds; longer than a script may take, so that the reply is late.
@@ -69,9 +70,13 @@ def server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
     server.start()
     settings.REDIS_URL = f"redis://127.0.0.1:{server.port}/0"
     monkeypatch.setattr(store, "_held", threading.local())
+    # Who comes next tries again; the tests of the rest itself put it back.
+    monkeypatch.setattr(breaker, "FIRST_REST", 0.0)
     store._pool.cache_clear()
+    store.client.cache_clear()
     yield server
     store._pool.cache_clear()
+    store.client.cache_clear()
     if server.processes:
         server.stop()
 
@@ -183,4 +188,50 @@ def test_a_forked_child_does_not_speak_over_its_parents_connection(server: Serve
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert store._held_connection() is connection
+    assert join("grace") == 2
+
+
+# While it is away
+
+
+def seconds_of_ten_calls() -> float:
+    """Scripts of a click and commands of the client in turns, none of which is answered."""
+    started = time.monotonic()
+    for number in range(10):
+        with pytest.raises(redis.RedisError):
+            join("ada") if number % 2 else store.client().get("line")
+    return time.monotonic() - started
+
+
+@pytest.fixture
+def hung(server: Server, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
+    """A server that takes connections and says nothing."""
+    settings.REDIS_TIMEOUT_SECONDS = settings.HOT_REDIS_TIMEOUT_SECONDS = 0.1
+    join("ada")
+    store.client().ping()
+    monkeypatch.setattr(breaker, "FIRST_REST", 60.0)
+    monkeypatch.setattr(breaker, "LONGEST_REST", 60.0)
+    server.processes[0].send_signal(signal.SIGSTOP)
+    yield server
+    server.processes[0].send_signal(signal.SIGCONT)
+
+
+def test_a_server_that_hangs_costs_one_time_out_and_not_one_a_call(hung: Server) -> None:
+    assert seconds_of_ten_calls() < 0.3
+
+
+def test_the_control_without_a_rest_each_call_waits(
+    hung: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker.calls, "failed", lambda: None)
+    assert seconds_of_ten_calls() > 0.9
+
+
+def test_after_a_rest_one_caller_tries_and_then_everybody_may(hung: Server) -> None:
+    seconds_of_ten_calls()
+    hung.processes[0].send_signal(signal.SIGCONT)
+    with pytest.raises(redis.ConnectionError, match="a moment ago"):
+        join("grace")
+    breaker.calls._rests_until = 0
+    assert store.client().ping()
     assert join("grace") == 2
