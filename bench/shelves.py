@@ -1,7 +1,8 @@
 """Pages of a shop with fifty products and with very many: `python -m bench.shelves`, on servers of its own.
 
 Two databases of one server take turns, and no page is kept: each is made anew by Django in this process. PRODUCTS and
-ORDERS say how large the large one is (100,000 and none); EXPLAIN=1 prints how PostgreSQL goes about the queries.
+ORDERS say how large the large one is (100,000 and a million: then it writes the table of docs/performance.md);
+EXPLAIN=1 prints how PostgreSQL goes about the queries.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 FEW = 50
+FULL = {"PRODUCTS": 100_000, "ORDERS": 1_000_000}
 ROUNDS = 15
 PAGES = {
     "home": "/",
@@ -28,6 +30,9 @@ PAGES = {
     "suggestions": "/search/suggestions/?q=la",
     "product": "/p/tide-mug/",
     "related": "/p/tide-mug/related/",
+    "reviews": "/p/tide-mug/reviews/",
+    "API, products": "/api/v1/products/",
+    "API, search": "/api/v1/products/?search=lamp",
 }
 
 
@@ -85,8 +90,8 @@ def look(pages: Mapping[str, str], *, explain: bool = False) -> dict[str, float]
     return taken
 
 
-def compare(*, many: int) -> None:
-    """Let both shops take turns, and print the medians."""
+def compare() -> list[list[str]]:
+    """Let both shops take turns: of each page the medians of its milliseconds in either, and their ratio."""
     sides: dict[str, dict[str, list[float]]] = {"shelf_few": {}, "shelf_many": {}}
     for side in sides:
         with database(side):
@@ -96,10 +101,11 @@ def compare(*, many: int) -> None:
             with database(side):
                 for name, milliseconds in look(PAGES).items():
                     figures.setdefault(name, []).append(milliseconds)
-    print(f"\n{'page':<26}{FEW:>10} ms{many:>12,} ms{'times':>8}")
+    rows = []
     for name in PAGES:
         few, more = (statistics.median(figures[name]) for figures in sides.values())
-        print(f"{name:<26}{few:>13.1f}{more:>15.1f}{more / few:>8.2f}")
+        rows.append([name, f"{few:.1f}", f"{more:.1f}", f"{more / few:.2f}"])
+    return rows
 
 
 def main() -> int:
@@ -112,7 +118,10 @@ def main() -> int:
     django.setup()
     from django.db import connection  # noqa: PLC0415
 
-    products, orders = (int(os.environ.get(name, size)) for name, size in _SIZES.items())
+    from bench import pages  # noqa: PLC0415
+    from bench.measurements import PAGE  # noqa: PLC0415
+
+    products, orders = (int(os.environ.get(name, size)) for name, size in FULL.items())
     names = ("shelf_few", "shelf_many")
     try:
         with connection.cursor() as cursor:
@@ -126,7 +135,13 @@ def main() -> int:
             print(f"{products:,} products and {orders:,} orders in {seconds:.0f} s.")
             if os.environ.get("EXPLAIN"):
                 look(PAGES, explain=True)
-        compare(many=products)
+        load = os.getloadavg()[0]
+        titles = ["page", f"ms, {FEW} products", f"ms, {products:,} products", "times"]
+        table = pages.table(titles, compare())
+        print(f"\n{table}")
+        if products >= FULL["PRODUCTS"] and orders >= FULL["ORDERS"]:
+            said = f"{products:,} products and {orders:,} orders; the load average was {load:.1f} when it began.\n\n"
+            pages.write(PAGE, {"pages": said + table}, run="shelves")
     finally:
         with connection.cursor() as cursor:
             for name in names:
@@ -135,8 +150,6 @@ def main() -> int:
         servers.drop_databases()
     return 0
 
-
-_SIZES = {"PRODUCTS": "100000", "ORDERS": "0"}
 
 if __name__ == "__main__":
     sys.exit(main())

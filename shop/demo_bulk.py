@@ -1,7 +1,7 @@
 """Many made-up products and orders by a few statements of SQL: what the shop looks like when it has grown.
 
 Names are made of the words below and a number, so that searches find many of some and few of others. Running it
-again makes what is missing up to the numbers asked for. Orders have no lines and were never paid, so the audit's
+again makes what is missing up to the numbers asked for. Orders were never paid and their unit came back, so the audit's
 sums of money and stock stay as they are.
 """
 
@@ -76,17 +76,44 @@ INSERT INTO inventory_stockmovement
     (stock_id, kind, on_hand_change, allocated_change, reservations, reason, actor)
 SELECT id, 'receive', on_hand, 0, 0, 'made up', '' FROM made
 """
+#: Each of one unit that was held for it and came back, because nobody paid.
 ORDERS = """
-INSERT INTO shop_order (id, reference, email, key, state, currency, subtotal, discount, discount_code, shipping,
-    shipping_method, tax, tax_name, tax_is_included, total, note, extension_seconds, carrier,
-    tracking_number, tracking_url, recipient, street, street2, postcode, city, country,
-    language, placed_at, expires_at, closed_at)
-SELECT gen_random_uuid(), 'MADE-' || lpad(n::text, 9, '0'), 'shopper-' || n || '@made-up.example',
-    gen_random_uuid(), 'expired', %(currency)s, 0, 0, '', 4.90, 'Standard', 0, '', true, 4.90, '', 0, '', '',
-    '', 'Nobody', '1 Nowhere Road', '', '00000', 'Nowhere', 'DE', '', made.at, made.at, made.at
-FROM generate_series(1, %(orders)s) n, LATERAL (SELECT now() - make_interval(mins => n) AS at) made
-ON CONFLICT (reference) DO NOTHING
+WITH goods AS (
+    SELECT row_number() OVER (ORDER BY variant.id) - 1 AS slot, variant.id AS variant_id, variant.sku, variant.price,
+        product.name || ', ' || variant.name AS name, stock.id AS stock_id
+    FROM shop_variant variant
+    JOIN shop_product product ON product.id = variant.product_id
+    JOIN inventory_stock stock ON stock.sku = variant.sku AND stock.pool = 'main'
+), sold AS (
+    SELECT n, gen_random_uuid() AS order_id, gen_random_uuid() AS reservation_id,
+        now() - make_interval(mins => n) AS at, 'MADE-' || lpad(n::text, 9, '0') AS reference, goods.*
+    FROM generate_series(1, %(orders)s) n JOIN goods ON goods.slot = n %% (SELECT count(*) FROM goods)
+    WHERE NOT EXISTS (SELECT FROM shop_order WHERE reference = 'MADE-' || lpad(n::text, 9, '0'))
+), placed AS (
+    INSERT INTO shop_order (id, reference, email, key, state, currency, subtotal, discount, discount_code, shipping,
+        shipping_method, tax, tax_name, tax_is_included, total, note, extension_seconds, carrier,
+        tracking_number, tracking_url, recipient, street, street2, postcode, city, country,
+        language, placed_at, expires_at, closed_at)
+    SELECT order_id, reference, 'shopper-' || n || '@made-up.example', gen_random_uuid(), 'expired', %(currency)s,
+        price, 0, '', 4.90, 'Standard', 0, '', true, price + 4.90, '', 0, '',
+        '', '', 'Nobody', '1 Nowhere Road', '', '00000', 'Nowhere', 'DE',
+        '', at, at, at
+    FROM sold
+), held AS (
+    INSERT INTO inventory_reservation
+        (id, key, stock_id, quantity, holder, scope, state, expires_at, created_at, settled_at)
+    SELECT reservation_id, reservation_id, stock_id, 1, order_id::text, '', 'expired', at, at, at FROM sold
+)
+INSERT INTO shop_lineitem (order_id, variant_id, reservation_id, sku, name, quantity, unit_price, discount,
+    tax_percent, tax, released, returned)
+SELECT order_id, variant_id, reservation_id, sku, left(name, 220), 1, price, 0, 0, 0, 0, 0 FROM sold
 """
+
+
+TABLES = (
+    *("shop_product", "shop_variant", "inventory_stock", "shop_order", "shop_lineitem"),
+    "inventory_reservation",
+)
 
 
 def fill(*, products: int, orders: int) -> None:
@@ -107,7 +134,7 @@ def fill(*, products: int, orders: int) -> None:
         for statement in wanted:
             cursor.execute(statement, values)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE shop_product, shop_variant, inventory_stock, shop_order")
+        cursor.execute(f"ANALYZE {', '.join(TABLES)}")
     if products:
         search.learn_words()
         pages.forget_all()
