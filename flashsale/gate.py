@@ -149,8 +149,8 @@ def recount(*, sale_id: int, shopper: UUID, record: str, units: int) -> bool:
 
 
 def let_keys_expire(sale_id: int) -> None:
-    """A sale is over: its keys go away by themselves."""
+    """A sale is over: its keys go away by themselves. Repeating it gives none more time."""
     pipeline = store.client().pipeline(transaction=False)
     for name in ALL_KEYS:
-        pipeline.expire(key(sale_id, name), KEEP_SECONDS)
+        pipeline.expire(key(sale_id, name), KEEP_SECONDS, nx=True)
     pipeline.execute()

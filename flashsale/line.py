@@ -205,8 +205,9 @@ def renew(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
     waiting = max(0, joined - int(memory.serving.base))
     value = compose(sale, now=now, serving=memory.serving, draw_size=draw_size, waiting=waiting)
     pipeline = client.pipeline(transaction=False)
-    pipeline.set(key(sale.id, "controller"), memory.dumps())
-    pipeline.set(key(sale.id, "line"), json.dumps(value))
+    # The sale may have been ended meanwhile: then its keys have an end, and keep it.
+    pipeline.set(key(sale.id, "controller"), memory.dumps(), keepttl=True)
+    pipeline.set(key(sale.id, "line"), json.dumps(value), keepttl=True)
     pipeline.execute()
     forget(sale.id)
     LineState.objects.filter(pk=state.pk).update(
@@ -239,7 +240,7 @@ def _restore(sale: SaleInfo, state: LineState) -> None:
         client = store.client()
         known = int(client.get(key(sale.id, "last")) or 0)
         if known < state.last_number:
-            client.set(key(sale.id, "last"), state.last_number)
+            client.set(key(sale.id, "last"), state.last_number, keepttl=True)
 
 
 def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None:

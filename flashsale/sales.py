@@ -365,7 +365,9 @@ def return_units(sale: Sale) -> int:
         stock.return_free_units(
             sku=sku, source=pool_name(sale.pk), reason=f"left over from {sale.slug}"
         )
-        for sku in sale.items.order_by("variant__sku").values_list("variant__sku", flat=True)
+        for sku in sale.items.exclude(stock=None)
+        .order_by("stock__sku")
+        .values_list("stock__sku", flat=True)
     )
 
 

@@ -77,6 +77,8 @@ def change_units(*, item: SaleItem, change: int, actor: str, seen: int | None = 
 def tell_what_is_over(*, now: datetime) -> None:
     """Tell Redis of sales that are over and of which it says otherwise: it was away, or whoever told it died.
 
+    A call that came with the last moment may have made a key anew since: each has an end afterwards.
+
     Raises:
         redis.RedisError: Redis is away; the next beat does it.
     """
@@ -87,6 +89,8 @@ def tell_what_is_over(*, now: datetime) -> None:
         document, state = pipeline.execute()
         if state == "open" or (document and json.loads(str(document))["phase"] not in OVER):
             tell(sale)
+        else:
+            gate.let_keys_expire(sale.pk)
 
 
 def tell(sale: Sale) -> bool:

@@ -33,5 +33,6 @@ if number == 0 then
   number, is_new = last + 1, 1
   redis.call('HSET', KEYS[1], ARGV[1], number)
 end
-redis.call('SET', KEYS[2], math.max(last, number))
+-- A sale that has just ended has given its keys an end, which a late joiner must not take away.
+redis.call('SET', KEYS[2], math.max(last, number), 'KEEPTTL')
 return {number, is_new}

@@ -23,8 +23,17 @@ class CategoryAdmin(admin.ModelAdmin):
     prepopulated_fields = {"slug": ["name"]}
 
 
+class VariantForm(forms.ModelForm):
+    """Its SKU is what stock, sales and past orders know a variant by: once it is there, it stays."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sku"].disabled = self.instance.pk is not None
+
+
 class VariantInline(admin.TabularInline):
     model = Variant
+    form = VariantForm
     extra = 0
     fields = [
         "sku",

@@ -9,7 +9,7 @@ import redis
 from django.utils import timezone
 
 from flashsale import gate, line, line_document, sales, steering, store
-from flashsale.keys import KEEP_SECONDS, key
+from flashsale.keys import ALL, KEEP_SECONDS, key
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
 from flashsale.tasks import close_sales, renew_lines
@@ -66,6 +66,29 @@ def test_a_sale_that_was_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(steering, "tell", again.append)
     close_sales()
     assert again == []
+
+
+def without_an_end(sale: SaleInfo) -> set[str]:
+    client = store.client()
+    return {name for name in ALL if client.ttl(key(sale.id, name)) == -1}
+
+
+def test_whoever_comes_with_the_last_moment_leaves_no_key_for_ever() -> None:
+    """A process may take a sale to be open for a second longer (`sales.COPY_SECONDS`)."""
+    sale = open_line()
+    for _ in range(2):
+        line.join(sale, shopper=uuid4(), now=timezone.now())
+    assert without_an_end(sale)
+    steering.end(Sale.objects.get())
+    assert without_an_end(sale) == set()
+    line.join(sale, shopper=uuid4(), now=timezone.now())
+    line.renew(sale, now=timezone.now())
+    assert without_an_end(sale) == set()
+    store.client().delete(key(sale.id, "numbers"))
+    line.join(sale, shopper=uuid4(), now=timezone.now())
+    assert without_an_end(sale) == {"numbers"}
+    close_sales()
+    assert without_an_end(sale) == set()
 
 
 def test_what_is_wrong_with_one_sale_does_not_stop_the_others(
