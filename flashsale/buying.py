@@ -106,22 +106,22 @@ def _take(
         except redis.RedisError:
             # Whether the gate took the claim is not known. The database is asked under the same id.
             log.exception("Redis is away: %s goes on with %s", sale.slug, sale.fallback)
-            breaker.redis.failed()
+            breaker.claims.failed()
     return _through_the_database(sale, claim)
 
 
 def _redis_is_there(sale: SaleInfo, now: datetime) -> bool:
-    if not breaker.redis.is_open:
+    if not breaker.claims.is_open:
         return True
-    if not breaker.redis.may_try():
+    if not breaker.claims.may_try():
         return False
     breaker.calls.worked()  # as far as this look goes
     try:
         gate.sync(sale, now=now)
     except redis.RedisError:
-        breaker.redis.failed()
+        breaker.claims.failed()
         return False
-    breaker.redis.worked()
+    breaker.claims.worked()
     log.warning("Redis is back")
     return True
 
@@ -197,34 +197,34 @@ def _through_the_database(sale: SaleInfo, claim: Claim) -> Accepted | Refused:
 
 def _is_inside(sale: SaleInfo, claim: Claim) -> bool:
     """Whether the shopper's admission is live. Without Redis the signature, which the caller checked, is enough."""
-    if not sale.has_line or breaker.redis.is_open:
+    if not sale.has_line or breaker.claims.is_open:
         return True
     try:
         return admissions.is_inside(sale, shopper=claim.shopper, now=claim.claimed_at)
     except redis.RedisError:
-        breaker.redis.failed()
+        breaker.claims.failed()
         return True
 
 
 def _let_out(sale: SaleInfo, claim: Claim) -> None:
     """The last unit of the limit uses the admission up, as at the gate; without Redis it runs out by itself."""
-    if not sale.has_line or breaker.redis.is_open:
+    if not sale.has_line or breaker.claims.is_open:
         return
     if holdings.units_of(scope=sale.scope, holder=str(claim.shopper)) >= sale.limit:
         try:
             admissions.leave(sale, shopper=claim.shopper)
         except redis.RedisError:
-            breaker.redis.failed()
+            breaker.claims.failed()
 
 
 def _let_out_if_done(sale: SaleInfo, shopper: UUID) -> None:
     """By what the gate knows; what it does not know of, such as the takers of a sale on `lock`, lets nobody out."""
-    if not sale.has_line or breaker.redis.is_open:
+    if not sale.has_line or breaker.claims.is_open:
         return
     try:
         admissions.leave_if_done(sale, shopper=shopper)
     except redis.RedisError:
-        breaker.redis.failed()
+        breaker.claims.failed()
 
 
 def _latest_purchase(sale: SaleInfo, shopper: UUID) -> UUID | None:

@@ -8,7 +8,6 @@ the caller, who says what that means for the shopper; until it answers again, mo
 import hashlib
 import os
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,22 +26,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 
 class _Client(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        return _asked(super().execute_command, *args, **options)
-
-
-def _asked(ask: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """What Redis says; an error at once while it is known to be away."""
-    calls = breaker.calls
-    if calls.is_open and not calls.may_try():
-        raise redis.ConnectionError("Redis did not answer a moment ago.")
-    try:
-        answer = ask(*args, **options)
-    except (redis.ConnectionError, redis.TimeoutError):
-        calls.failed()
-        raise
-    if calls.is_open:
-        calls.worked()
-    return answer
+        return breaker.calls.ask(super().execute_command, *args, **options)
 
 
 @cache
@@ -75,7 +59,7 @@ def run(name: str, *, keys: list[str], args: list[Any]) -> Any:
         redis.TimeoutError: no answer within HOT_REDIS_TIMEOUT_SECONDS; the script may have run.
         redis.RedisError: Redis is away, or the script failed.
     """
-    return _asked(_run, name, keys, args)
+    return breaker.calls.ask(_run, name, keys, args)
 
 
 def _run(name: str, keys: list[str], args: list[Any]) -> Any:

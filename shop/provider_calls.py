@@ -77,7 +77,7 @@ def ask(
         raise RuntimeError("A payment provider must not be called inside a transaction.")
     circuit, wait = breaker.of(intent.gateway), _wait.get()
     if wait is not None:
-        wait.is_allowed = wait.is_allowed or circuit.may_ask()
+        wait.is_allowed = wait.is_allowed or circuit.may_try()
         if not wait.is_allowed or monotonic() > wait.until:
             raise NotAskedError("It is slow, and a shopper waits.")
     try:

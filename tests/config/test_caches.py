@@ -13,10 +13,10 @@ def test_a_cache_that_failed_is_left_alone_for_a_moment_and_then_asked_again() -
     with cache_away() as sent:
         assert [cache.get("price", 7) for _ in range(5)] == [7] * 5
         assert sent == ["GET"]
-        caches.forget_failures()
+        caches.breaker.worked()
         assert cache.get_many(["price"]) == {}
         assert len(sent) == 2
-    caches.forget_failures()
+    caches.breaker.worked()
     cache.set("price", 8)
     assert cache.get("price") == 8
 

@@ -71,7 +71,7 @@ def accepted(result: Accepted | Refused) -> UUID:
 
 
 def rest_is_over() -> None:
-    breaker.redis._rests_until = 0
+    breaker.claims._rests_until = 0
     breaker.calls.worked()
 
 

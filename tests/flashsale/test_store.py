@@ -16,6 +16,7 @@ import redis
 from config.servers import redis_binary, wait
 from flashsale import breaker, store
 from flashsale.gate import Answer
+from shop.breakers import Breaker
 
 #: Milliseconds; longer than a script may take, so that the reply is late.
 PAUSE = 400
@@ -70,8 +71,8 @@ def server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
     server.start()
     settings.REDIS_URL = f"redis://127.0.0.1:{server.port}/0"
     monkeypatch.setattr(store, "_held", threading.local())
-    # Who comes next tries again; the tests of the rest itself put it back.
-    monkeypatch.setattr(breaker, "FIRST_REST", 0.0)
+    # Who comes next tries again; the tests of the rest itself have a longer one.
+    monkeypatch.setattr(breaker, "calls", Breaker(first_rest=0.0))
     store._pool.cache_clear()
     store.client.cache_clear()
     yield server
@@ -209,8 +210,7 @@ def hung(server: Server, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iter
     settings.REDIS_TIMEOUT_SECONDS = settings.HOT_REDIS_TIMEOUT_SECONDS = 0.1
     join("ada")
     store.client().ping()
-    monkeypatch.setattr(breaker, "FIRST_REST", 60.0)
-    monkeypatch.setattr(breaker, "LONGEST_REST", 60.0)
+    monkeypatch.setattr(breaker, "calls", Breaker(first_rest=60.0, longest_rest=60.0))
     server.processes[0].send_signal(signal.SIGSTOP)
     yield server
     server.processes[0].send_signal(signal.SIGCONT)

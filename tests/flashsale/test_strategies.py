@@ -21,6 +21,7 @@ from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
 from inventory import allocation, audit, reservations
 from inventory.models import Holding, Reservation, Stock, StockMovement
+from shop.breakers import Breaker
 from shop.models import User
 from tests.away import redis_away
 from tests.clicks import accepted, click
@@ -161,7 +162,7 @@ def test_a_dead_hold_that_nobody_tidied_is_sold_again(way: dict[str, Any]) -> No
     sale, slow = make_sale(units=1, **way), make_user()
     dead = held(buy(sale, slow))
     Reservation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
-    if sale.strategy == "redis" and not breaker.redis.is_open:
+    if sale.strategy == "redis" and not breaker.claims.is_open:
         gate.sync(sale, now=timezone.now())
     held(buy(sale, make_user()))
     dead.refresh_from_db()
@@ -262,15 +263,14 @@ def test_while_redis_is_away_only_the_first_click_tries_it_and_it_is_used_again_
 
     for name in ("claim", "sync"):
         monkeypatch.setattr(gate, name, counted(name))
-    monkeypatch.setattr(breaker, "FIRST_REST", 60.0)
-    monkeypatch.setattr(breaker, "LONGEST_REST", 60.0)
+    monkeypatch.setattr(breaker, "claims", Breaker(first_rest=60.0, longest_rest=60.0))
     with redis_away():
         results = [buy(sale, make_user()) for _ in range(3)]
     assert [r.state for r in results if isinstance(r, Accepted)] == [State.HELD] * 3
     assert tries == ["claim"]
     # Back, but nobody looks before the rest is over; and then the gate is set before anybody claims.
     held(buy(sale, make_user()))
-    breaker.redis._rests_until = 0
+    breaker.claims._rests_until = 0
     tries.clear()
     fifth = buy(sale, make_user())
     assert isinstance(fifth, Accepted)
@@ -286,28 +286,10 @@ def test_control_a_gate_that_is_not_set_first_lets_through_what_postgresql_sold(
     gate.sync(sale, now=timezone.now())
     with redis_away():
         held(buy(sale, make_user()))
-    breaker.redis.worked()  # as if it needed no sync
+    breaker.claims.worked()  # as if it needed no sync
     late = buy(sale, make_user())
     assert isinstance(late, Accepted)
     assert Purchase.objects.get(pk=late.purchase).refusal == "sold_out"
-
-
-def test_each_rest_after_a_failure_is_longer_and_only_one_caller_looks() -> None:
-    switch = breaker.Breaker()
-    assert not switch.is_open
-    switch.failed()
-    assert switch.is_open
-    assert not switch.may_try()
-    rests = []
-    for _ in range(6):
-        switch._rests_until = 0
-        assert switch.may_try()
-        assert not switch.may_try()
-        switch.failed()
-        rests.append(round(switch._rests_until - time.monotonic(), 1))
-    assert rests == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
-    switch.worked()
-    assert not switch.is_open
 
 
 # In line

@@ -76,7 +76,7 @@ class SaleMachine(RuleBasedStateMachine):
         self.is_away = False
         store.client().flushdb()
         soldout.forget_all()
-        breaker.redis.worked()
+        breaker.claims.worked()
         self.sale: SaleInfo = make_sale(units=UNITS, limit_per_shopper=LIMIT)
         self.shoppers: list[User] = [make_user() for _ in range(SHOPPERS)]
         self.on_hand = UNITS
@@ -320,7 +320,7 @@ class SaleMachine(RuleBasedStateMachine):
     def redis_comes_back(self) -> None:
         self.outage.close()
         self.is_away = False
-        breaker.redis._rests_until = 0
+        breaker.claims._rests_until = 0
 
     # What must be true
 
@@ -356,7 +356,7 @@ class SaleMachine(RuleBasedStateMachine):
         """Redis is there, every lease and hold runs out, every queue is drained, the sale ends."""
         if self.is_away:
             self.redis_comes_back()
-        breaker.redis.worked()
+        breaker.claims.worked()
         for _ in range(3):
             drain.drain(self.sale, consumer="at last")
         assert self._queued() == 0, "claims were left in the queue"

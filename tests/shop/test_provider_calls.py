@@ -28,7 +28,7 @@ def fake(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds by which providers' slowness is measured; only a test moves them."""
     seconds = [1000.0]
-    monkeypatch.setattr("shop.gateways.breaker.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("shop.breakers.monotonic", lambda: seconds[0])
     monkeypatch.setattr(provider_calls, "monotonic", lambda: seconds[0])
     return seconds
 
@@ -69,9 +69,9 @@ def test_after_a_rest_one_request_at_a_time_tries(fake: FakeGateway, clock: list
     for _ in range(breaker.UNANSWERED):
         circuit.failed()
     clock[0] += breaker.REST_SECONDS
-    assert [circuit.may_ask() for _ in range(3)] == [True, False, False]
+    assert [circuit.may_try() for _ in range(3)] == [True, False, False]
     circuit.worked()
-    assert [circuit.may_ask() for _ in range(3)] == [True] * 3
+    assert [circuit.may_try() for _ in range(3)] == [True] * 3
 
 
 def test_beat_asks_while_requests_do_not(fake: FakeGateway, clock: list[float]) -> None:
