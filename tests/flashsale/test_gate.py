@@ -44,6 +44,14 @@ def test_a_claim_lowers_the_gate_and_is_queued() -> None:
     assert (free(sale), queued(sale)) == (2, 1)
 
 
+def test_control_a_decrement_whose_claim_was_never_queued_loses_the_unit_until_a_sync() -> None:
+    sale = open_sale(units=1)
+    store.client().hincrby(key(sale.id, "gate"), f"free:{sale.items[0].id}", -1)
+    assert (claim(sale).answer, queued(sale)) == (Answer.SOLD_OUT, 0)
+    gate.sync(sale, now=timezone.now())
+    assert claim(sale).answer is Answer.QUEUED
+
+
 def test_only_the_first_claim_of_a_batch_rings() -> None:
     sale = open_sale(units=3)
     assert [claim(sale).ring for _ in range(3)] == [True, False, False]

@@ -14,6 +14,7 @@ from inventory import batches, reservations
 from inventory.batches import BatchClaim
 from inventory.models import Reservation, Stock
 from inventory.stock import NotEnoughStock
+from shop.models import Variant
 from tests.factories import make_draft, make_sale
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +135,17 @@ def test_ending_returns_free_units_and_later_those_that_came_free_exactly_once()
     for _ in range(2):
         assert sales.close_due(now=timezone.now()) == []
         assert pools() == {"main": 4, sale.scope: 1}
+
+
+def test_the_units_of_a_variant_that_was_renamed_past_the_back_office_come_back_too() -> None:
+    sale = make_draft(units=3)
+    sales.schedule(sale)
+    Variant.objects.update(sku="OTHER")
+    sales.end(sale)
+    assert dict(Stock.objects.values_list("pool", "on_hand")) == {
+        "main": 3,
+        sales.pool_name(sale.pk): 0,
+    }
 
 
 def test_a_sale_whose_time_is_over_is_ended_once() -> None:
