@@ -127,6 +127,8 @@ def running_stack(environment: dict[str, str]) -> Iterator[Stack]:
         finally:
             for name in list(stack.processes):
                 stack.stop(name)
+            # A program is gone before the last of its children is, and with it their sessions.
+            wait_for(_is_left_alone, what="the sessions of the shop to end", stack=stack)
             empty_database()
             connection.close()
 
@@ -140,6 +142,15 @@ def wait_for(
             logs = "\n".join(stack.log(name)[-3000:] for name in stack.processes)
             raise AssertionError(f"Waited {seconds} s for {what}.\n{logs}")
         time.sleep(0.05)
+
+
+def _is_left_alone() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return bool(cursor.fetchone() == (0,))
 
 
 def _answers(url: str) -> bool:
