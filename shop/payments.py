@@ -201,7 +201,9 @@ def look_up(intent: PaymentIntent) -> None:
         case View.DECLINED | View.CANCELLED:
             record_declined(intent.pk, reason=gettext_noop("The bank declined this payment."))
         case View.UNKNOWN if not _is_younger_than(intent, NEVER_SENT_SECONDS):
-            # Should the call come through all the same, `record_authorised` finds that it was given up.
+            if intent.reference:
+                # Should the call come through all the same, the bank is not asked.
+                ask(intent, lambda gateway: gateway.cancel(intent))
             record_declined(intent.pk, reason=NEVER_SENT)
 
 

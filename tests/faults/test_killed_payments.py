@@ -167,8 +167,9 @@ def check_every_death(
         order, row = prepare()
         where = death(work, row, line)
         unfinished += books(order) != end
+        was_asked = books(order)["bank"] not in ([], ["unknown"])
         beat()
-        if work == "pay" and books(order)["bank"] in ([], ["unknown"]):
+        if not was_asked:
             # No bank was asked: the units are kept, and the shopper pays when they like.
             assert books(order)["units"] == ["held"], where
             payments.start(order=order, method=card())

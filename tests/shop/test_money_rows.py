@@ -13,7 +13,7 @@ from pytest_django import Settings
 from inventory import audit, reservations
 from inventory.models import Reservation
 from shop import orders, payments, refund_settling
-from shop.gateways import GatewayUnavailable, View
+from shop.gateways import ActionRequired, Declined, GatewayUnavailable, View
 from shop.models import Order, PaymentIntent
 from tests.factories import make_variant
 from tests.races.moment import at_once
@@ -266,6 +266,21 @@ def test_a_question_that_got_lost_is_given_up_and_one_whose_answer_did_is_found(
     settle()
     assert shop_books(lost) == ("pending", ["declined"], ["held"])
     assert (shop_books(found), bank.kept(found)) == (PAID, int(found.total * 100))
+
+
+def test_a_question_that_comes_through_after_all_finds_that_it_was_given_up(bank: Provider) -> None:
+    """A process stood still between two lines. A second step would wait at the bank, and no event tell of it."""
+    order = make_order()
+    intent = prepared(bank, "second_step", order)
+    settle()
+    assert shop_books(order) == ("pending", ["declined"], ["held"])
+    assert isinstance(bank.gateway.authorise(intent), Declined)
+    assert bank.gateway.status(intent).view is View.CANCELLED
+
+
+def test_control_one_that_is_still_wanted_is_asked(bank: Provider) -> None:
+    intent = prepared(bank, "second_step")
+    assert isinstance(bank.gateway.authorise(intent), ActionRequired)
 
 
 def test_a_payment_that_was_given_up_for_another_takes_nothing(bank: Provider) -> None:
