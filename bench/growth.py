@@ -168,14 +168,14 @@ def main() -> int:
     from django.db import connection  # noqa: PLC0415
 
     from bench import pages  # noqa: PLC0415
-    from bench.measurements import PAGE  # noqa: PLC0415
+    from bench.measurements import PAGE, describe_machine  # noqa: PLC0415
 
     movements, reservations = (
         int(os.environ.get(name, FULL)) for name in ("MOVEMENTS", "RESERVATIONS")
     )
     try:
         call_command("migrate", verbosity=0)
-        started = time.monotonic()
+        load, started = os.getloadavg()[0], time.monotonic()
         fill(movements, reservations)
         print(f"Filled with {movements:,} movements and {reservations:,} reservations", end=" ")
         print(f"in {time.monotonic() - started:.0f} s.")
@@ -183,7 +183,8 @@ def main() -> int:
         for name, seconds in taken.items():
             print(f"{seconds:>8.2f} s  {name}")
         if movements >= FULL and reservations >= FULL:
-            pages.write(PAGE, {"audit": pages.audit_table(taken)}, run="growth")
+            said = f"{describe_machine(load)}\n\n{pages.audit_table(taken)}"
+            pages.write(PAGE, {"audit": said}, run="growth")
         if os.environ.get("EXPLAIN"):
             explain()
     finally:

@@ -60,7 +60,7 @@ def everything(size: Size) -> int:
         summary |= _said("looking around", looking.measure(size))
         summary |= _said("rows", rows.measure(size))
         tables = {
-            "machine": _machine(load),
+            "machine": describe_machine(load),
             "summary": pages.summary_table(summary),
             "strategies": pages.strategies_table(swept),
             "batches": pages.batches_table(batches),
@@ -95,7 +95,8 @@ def _write_json(name: str, content: Any) -> None:
     (servers.HOME / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _machine(load: float) -> str:
+def describe_machine(load: float) -> str:
+    """When and on what a run was made; `load` is the load average when it began."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         (postgres,) = cursor.fetchone()
