@@ -127,10 +127,14 @@ def running_stack(environment: dict[str, str]) -> Iterator[Stack]:
         finally:
             for name in list(stack.processes):
                 stack.stop(name)
-            # A program is gone before the last of its children is, and with it their sessions.
-            wait_for(_is_left_alone, what="the sessions of the shop to end", stack=stack)
-            empty_database()
-            connection.close()
+            try:
+                # A program is gone before the last of its children is, and with it their sessions.
+                wait_for(
+                    _is_left_alone, what="all other sessions of its database to end", stack=stack
+                )
+            finally:
+                empty_database()
+                connection.close()
 
 
 def wait_for(

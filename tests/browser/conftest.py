@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -51,17 +51,23 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str, stack: Stack) -> Iterator[Browser]:
+@contextmanager
+def running_browser(path: str) -> Iterator[Browser]:
     connection = connections["default"]
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright keeps an event loop running in this thread, though nothing here is asynchronous:
-        # Django would refuse to make a query beside it, and would open a connection of its own.
+        # Django would refuse to make a query beside it, and would open a connection of its own, and leave it open.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         connections["default"] = connection
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, stack: Stack) -> Iterator[Browser]:
+    with running_browser(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture

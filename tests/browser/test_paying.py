@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django import Settings
 
 from shop.gateways import demo
 from shop.models import DemoAuthorisation, Order, PaymentIntent
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import running_browser
 from tests.browser.steps import PATIENCE_MS
 from tests.browser.test_accessibility import LOOKS, complaints_of_axe
 from tests.shop.ordering import make_order
@@ -54,11 +54,8 @@ window.Stripe = (key) => ({
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with running_browser(chromium) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(autouse=True)
