@@ -194,9 +194,10 @@ def _count(rows: Sequence[Listed], wanted: Wanted, name: str) -> int:
 
 
 def _kinds(rows: Sequence[Listed], wanted: Wanted) -> list[Choice]:
-    """The most frequent kinds, and those that were chosen."""
+    """The most frequent kinds, of equally frequent ones the first by name, and those that were chosen."""
     counts = Counter(kind for row in _others(rows, wanted, "kinds") for kind in row.kinds if kind)
-    offered = {kind for kind, _ in counts.most_common(MOST_KINDS)} | set(wanted.kinds)
+    by_weight = sorted(counts, key=lambda kind: (-counts[kind], kind.casefold(), kind))
+    offered = {*by_weight[:MOST_KINDS], *wanted.kinds}
     return [
         Choice(kind, counts[kind], kind in wanted.kinds)
         for kind in sorted(offered, key=str.casefold)

@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from shop import catalogue, facets, search
 from shop.listing import PER_PAGE, Listing
 from shop.models import Product, Variant
-from shop.wanted import parse
+from shop.wanted import MOST_KINDS, parse
 from tests.factories import make_variant
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +38,14 @@ def test_each_facet_counts_what_there_would_be_with_the_other_wishes() -> None:
     assert (counts(shown), shown.in_stock, shown.reduced) == ({"Elm": 1, "Oak": 1}, 2, 0)
     shown = listing("kind=Oak")
     assert (counts(shown), shown.in_stock, shown.reduced) == ({"Elm": 1, "Oak": 2}, 1, 1)
+
+
+def test_of_equally_frequent_kinds_the_first_by_name_are_offered() -> None:
+    names = [f"Kind {number:02d}" for number in range(MOST_KINDS + 2)]
+    for name in reversed(names):
+        make_variant(name=name)
+    make_variant(name=names[-1])
+    assert list(counts(listing())) == [*names[: MOST_KINDS - 1], names[-1]]
 
 
 def test_wishes_narrow_the_list_together() -> None:
