@@ -1,10 +1,7 @@
 """A click on Buy as the JSON API takes and answers it, the same over Django and over the express way."""
 
 from datetime import datetime
-from functools import cache
 from uuid import UUID
-
-from django.urls import reverse
 
 from flashsale import buying, tickets
 from flashsale.buying import Accepted, Refusal, Refused
@@ -12,6 +9,7 @@ from flashsale.refusals import REFUSAL_STATUS, REFUSALS
 from flashsale.replies import BUSY_RETRY_SECONDS, Reply, encode, refusal
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.tasks import ring
+from shop.addresses import address
 
 
 def take(
@@ -40,7 +38,7 @@ def reply(result: Accepted | Refused) -> Reply:
     """202 with the purchase, or a problem that says why not."""
     if isinstance(result, Accepted):
         purchase = str(result.purchase)
-        url = purchase.join(_around_purchase())
+        url = address("api:purchase", purchase)
         document = {"id": purchase, "state": result.state, "url": url}
         return Reply(202, encode(document), {"Location": url})
     if result.reason is Refusal.NO_ADMISSION:
@@ -60,10 +58,3 @@ def _is_good(admission: str, sale: SaleInfo, shopper: UUID, now: datetime) -> bo
     except tickets.NotValid:
         return False
     return True
-
-
-@cache
-def _around_purchase() -> list[str]:
-    """What stands before and after the id in a purchase's address; to look it up costs more than a signature."""
-    any_id = UUID(int=0)
-    return reverse("api:purchase", args=[any_id]).split(str(any_id))

@@ -8,6 +8,8 @@ from typing import Any
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.conf import settings
+from django.templatetags.static import static
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, to_locale
 
@@ -58,6 +60,21 @@ def srcset(image: ProductImage) -> str:
 def absolute(path: str) -> str:
     """The address of a page or a picture for those who see it from outside."""
     return structured_data.absolute(path)
+
+
+@register.simple_tag
+@lru_cache
+def icon(name: str, css_class: str = "") -> SafeString:
+    """A drawing of `img/icons.svg`, and the space before what follows.
+
+    Kept, because a page of products shows the same few dozens of times.
+    """
+    return format_html(
+        '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg> ',
+        f"icon {css_class}".rstrip(),
+        static("img/icons.svg"),
+        name,
+    )
 
 
 @register.simple_tag
