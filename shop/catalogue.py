@@ -15,12 +15,17 @@ from shop.models import LISTED, Category, Product, Variant
 
 def published() -> QuerySet[Product]:
     """Products that can be seen, with their active variants and pictures; the newest first."""
+    return published_without_pictures().prefetch_related("images")
+
+
+def published_without_pictures() -> QuerySet[Product]:
+    """The same for whom pictures are nothing, such as a program."""
     active = Variant.objects.filter(is_active=True)
     return (
         Product.objects.filter(LISTED)
         .defer("search")
         .select_related("category")
-        .prefetch_related(Prefetch("variants", queryset=active), "images")
+        .prefetch_related(Prefetch("variants", queryset=active))
         .order_by("-created_at", "-id")
     )
 

@@ -38,7 +38,7 @@ class Listed:
 
 def show(*, products: QuerySet[Product], wanted: Wanted, page: int) -> Listing:
     """The page of what is wanted of `products`, or the nearest there is, in seven queries at most."""
-    looked_at = _look(products, wanted)
+    looked_at = look(products, wanted)
     if len(looked_at) > MOST:
         return _show_long(products, wanted, page, looked_at)
     known = _learn_of(looked_at)
@@ -67,7 +67,7 @@ def _show_long(
     """A list too long for figures. Counting stops a few pages after this one; the kinds are those of the page."""
     narrowed, fitting, total, most = narrow(products, wanted), looked_at, MOST + 1, MOST
     if wanted.narrows and wanted.sort == BEST:
-        fitting = _look(narrowed, wanted)
+        fitting = look(narrowed, wanted)
         total = len(fitting)
     elif wanted.narrows:
         most = min(MOST, (page + PAGES_AHEAD) * PER_PAGE)
@@ -97,7 +97,7 @@ def _nearest(page: int, total: int) -> int:
     return min(max(1, page), max(1, -(-min(total, MOST) // PER_PAGE)))
 
 
-def _look(products: QuerySet[Product], wanted: Wanted) -> dict[int, float]:
+def look(products: QuerySet[Product], wanted: Wanted) -> dict[int, float]:
     """The ids that a list looks at, one more than `MOST` of a longer one; with their ranks where these sort it."""
     columns = ["pk", "rank"] if wanted.sort == BEST else ["pk"]
     some = products.order_by().values_list(*columns)[: MOST + 1]
@@ -178,9 +178,18 @@ def _page(
     if wanted.sort != BEST:
         rows = narrowed.order_by(*SORTS[wanted.sort])[first : first + PER_PAGE]
         return catalogue.count_available(rows)
-    ordered = sorted(fitting, key=lambda pk: (-fitting[pk], -pk))[first : first + PER_PAGE]
-    by_pk = catalogue.published().in_bulk(ordered)
-    return catalogue.count_available(by_pk[pk] for pk in ordered if pk in by_pk)
+    return load(catalogue.published(), best_first(fitting)[first : first + PER_PAGE])
+
+
+def best_first(ranks: Mapping[int, float]) -> list[int]:
+    """The ids of what was looked at: the highest rank first, of equal ones the newest."""
+    return sorted(ranks, key=lambda pk: (-ranks[pk], -pk))
+
+
+def load(products: QuerySet[Product], pks: Sequence[int]) -> list[Product]:
+    """Those of the products that have these ids, in this order."""
+    by_pk = products.in_bulk(pks)
+    return catalogue.count_available(by_pk[pk] for pk in pks if pk in by_pk)
 
 
 def _others(rows: Sequence[Listed], wanted: Wanted, name: str) -> list[Listed]:

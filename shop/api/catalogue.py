@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from shop import catalogue, facets, search
 from shop.models import Product, Variant
 from shop.money import PRICE_DIGITS
-from shop.wanted import BEST, SORTS, parse
+from shop.wanted import BEST, SORTS, Wanted, parse
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):
@@ -77,7 +77,12 @@ class ProductDetailSerializer(ProductSerializer):
 
 @extend_schema(
     parameters=[
-        OpenApiParameter("search", OpenApiTypes.STR, description="Words to look for."),
+        OpenApiParameter(
+            "search",
+            OpenApiTypes.STR,
+            description=f"Words to look for. By `best`, {facets.MOST} matches are looked at and counted at most; any "
+            "other `sort` goes through all of them.",
+        ),
         OpenApiParameter("category", OpenApiTypes.STR, description="The slug of a category."),
         OpenApiParameter(
             "kind", OpenApiTypes.STR, many=True, description="Variants of this name; repeatable."
@@ -100,18 +105,24 @@ class ProductList(generics.ListAPIView[Product]):
     serializer_class = ProductSerializer
 
     def get_queryset(self) -> QuerySet[Product]:
-        query = search.clean(self.request.GET.get("search", ""))
-        wanted = parse(self.request.GET, query=query)
-        products = facets.narrow(search.matching(query=query), wanted)
+        wanted = self._wanted()
+        products = facets.narrow(search.matching(query=wanted.query), wanted)
         if category := self.request.GET.get("category", "").replace("\x00", ""):
             products = products.filter(category__slug=category)
-        if wanted.sort == BEST:
-            return products
-        return products.order_by(*SORTS[wanted.sort])
+        return products
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
-        page = super().paginate_queryset(queryset)
+        """As on the page of a search, the best are those of what is looked at."""
+        wanted = self._wanted()
+        if wanted.sort == BEST:
+            ranks = facets.look(queryset, wanted)
+            pks = super().paginate_queryset(facets.best_first(ranks)[: facets.MOST])
+            return None if pks is None else facets.load(catalogue.published_without_pictures(), pks)
+        page = super().paginate_queryset(queryset.order_by(*SORTS[wanted.sort]))
         return None if page is None else catalogue.count_available(page)
+
+    def _wanted(self) -> Wanted:
+        return parse(self.request.GET, query=search.clean(self.request.GET.get("search", "")))
 
 
 class ProductDetail(APIView):

@@ -1,10 +1,12 @@
 from decimal import Decimal
 
+import pytest
 from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.authtoken.models import Token
 
+from shop import facets
 from shop.models import Category, Product, Variant
 from tests.factories import make_user, make_variant
 
@@ -106,6 +108,31 @@ def test_products_are_searched_and_chosen_by_category(db: None, client: Client) 
     assert slugs(category="lamps") == [lamp.slug]
     assert slugs(search="stool", category="lamps") == []
     assert slugs(category="nothing") == []
+
+
+def test_a_search_goes_through_so_many_matches_or_all_when_it_is_sorted(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets, "MOST", 2)
+    slugs = [make_variant().product.slug for _ in range(4)]
+
+    def found(sort: str) -> tuple[int, list[str]]:
+        body = client.get("/api/v1/products/", {"search": "lamp", "sort": sort}).json()
+        return body["count"], [product["slug"] for product in body["results"]]
+
+    count, best = found("best")
+    assert (count, len(best)) == (2, 2)
+    assert set(best) < set(slugs)
+    assert found("newest") == (4, slugs[::-1])
+
+
+def test_the_best_match_comes_first(db: None, client: Client) -> None:
+    by_name, by_details = make_variant().product, make_variant().product
+    Product.objects.filter(pk=by_name.pk).update(name="A quince")
+    Product.objects.filter(pk=by_details.pk).update(details="It smells of quince.")
+    body = client.get("/api/v1/products/", {"search": "quince"}).json()
+    assert body["count"] == 2
+    assert [product["slug"] for product in body["results"]] == [by_name.slug, by_details.slug]
 
 
 def test_a_page_that_is_not_there_is_a_problem(db: None, client: Client) -> None:
