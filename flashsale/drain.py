@@ -42,7 +42,7 @@ MOST_TRIES = 3
 CLAIMS_FAULT = (DatabaseError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class QueuedClaim(Claim):
     """A claim in the purchase queue."""
 

@@ -45,9 +45,12 @@ INSERT_PURCHASES = """
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
-    """Units of a sale item that a shopper clicked on, named by the purchase that it becomes."""
+    """Units of a sale item that a shopper clicked on, named by the purchase that it becomes.
+
+    Nobody changes one; to freeze it would make the claims of a batch take three times as long to read.
+    """
 
     purchase: UUID
     shopper: UUID

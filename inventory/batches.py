@@ -4,9 +4,9 @@ Rows are taken in the order that `reservations` states: holdings, then the stock
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -34,8 +34,7 @@ INSERT_BATCH = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class BatchClaim:
+class BatchClaim(NamedTuple):
     """One claim of a batch: the reservation that it makes has `key` as its id, too."""
 
     key: UUID
@@ -76,16 +75,13 @@ def reserve_batch(
         )
         within = list(compress(claims, counted))
         taken = _take_in_order(stock_id=stock_id, claims=within, method=method)
-        outcomes = dict.fromkeys((claim.key for claim in claims), BatchOutcome.LIMIT_REACHED)
-        outcomes |= dict.fromkeys((claim.key for claim in within), BatchOutcome.SOLD_OUT)
-        outcomes |= dict.fromkeys((claim.key for claim in taken), BatchOutcome.HELD)
-        holdings.uncount(
-            [
-                (scope, claim.holder, claim.quantity)
-                for claim in within
-                if outcomes[claim.key] is BatchOutcome.SOLD_OUT
-            ]
-        )
+        outcomes = dict.fromkeys((claim.key for claim in taken), BatchOutcome.HELD)
+        if len(taken) < len(claims):
+            sold_out = [claim for claim in within if claim.key not in outcomes]
+            holdings.uncount([(scope, claim.holder, claim.quantity) for claim in sold_out])
+            outcomes |= dict.fromkeys((claim.key for claim in sold_out), BatchOutcome.SOLD_OUT)
+            for claim in claims:
+                outcomes.setdefault(claim.key, BatchOutcome.LIMIT_REACHED)
         if taken:
             _insert_holds(stock_id=stock_id, scope=scope, claims=taken, seconds=seconds)
         return outcomes
