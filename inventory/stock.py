@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import F, Func, IntegerField
+from django.db.models import F, Func, IntegerField, Max
 from django.db.models.functions import Now
 
 from inventory import reservations
@@ -35,6 +35,16 @@ class NotEnoughStock(Exception):
         )
 
 
+class CountChanged(Exception):
+    """Units came in or were corrected since somebody looked; the message says how many there are now."""
+
+    def __init__(self, stock: Stock) -> None:
+        super().__init__(
+            f"The count of {stock.sku} was changed meanwhile: {stock.on_hand} are on hand now. If that was you, it is "
+            "done; else look again before you change it."
+        )
+
+
 def available(*, skus: Iterable[str], pool: str = Stock.MAIN) -> dict[str, int]:
     """Units that can be promised now, per SKU; 0 for a SKU without stock.
 
@@ -57,31 +67,67 @@ def available_of(sku: str) -> Func:
 
 
 def receive(
-    *, sku: str, quantity: int, pool: str = Stock.MAIN, reason: str = "", actor: str = ""
+    *,
+    sku: str,
+    quantity: int,
+    pool: str = Stock.MAIN,
+    reason: str = "",
+    actor: str = "",
+    seen: int | None = None,
 ) -> Stock:
-    """Add units that arrived; the stock row is made when it is new. `actor` is who did it."""
+    """Add units that arrived; the stock row is made when it is new. `actor` is who did it.
+
+    Raises:
+        CountChanged: `last_count` does not say `seen` any more, so a form that is sent twice counts once.
+    """
     if quantity < 0:
         raise ValueError("Units received cannot be negative.")
     with transaction.atomic():
         stock, _ = Stock.objects.get_or_create(sku=sku, pool=pool)
+        _compare(stock, seen)
         _change(stock, quantity, kind=Kind.RECEIVE, reason=reason, actor=actor)
         stock.refresh_from_db()
         return stock
 
 
-def adjust(*, sku: str, change: int, reason: str, pool: str = Stock.MAIN, actor: str = "") -> None:
+def adjust(
+    *,
+    sku: str,
+    change: int,
+    reason: str,
+    pool: str = Stock.MAIN,
+    actor: str = "",
+    seen: int | None = None,
+) -> None:
     """Correct the count by `change` units (shrinkage is negative). `actor` is who did it.
 
     Raises:
+        CountChanged: as of `receive`.
         NotEnoughStock: fewer units would be on hand than are promised.
     """
 
     def correct() -> None:
         with transaction.atomic():
             stock = Stock.objects.get(sku=sku, pool=pool)
+            _compare(stock, seen)
             _change(stock, change, kind=Kind.ADJUST, reason=reason, actor=actor)
 
     _without_dead_holds(correct, sku=sku, pool=pool)
+
+
+def last_count(stock: Stock) -> int:
+    """The last movement by which units came in or were corrected, by its id; 0 before the first."""
+    counted = StockMovement.objects.filter(stock=stock, kind__in=[Kind.RECEIVE, Kind.ADJUST])
+    return counted.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _compare(stock: Stock, seen: int | None) -> None:
+    if seen is None:
+        return
+    # Held until the end, so that of two who saw the same the second one sees what the first one did.
+    row = Stock.objects.select_for_update(no_key=True).get(pk=stock.pk)
+    if last_count(row) != seen:
+        raise CountChanged(row)
 
 
 def transfer(

@@ -24,14 +24,20 @@ from inventory.models import Stock
 MOST_UNITS = 1_000_000
 
 
-class ReceiveForm(forms.Form):
+class StepForm(forms.Form):
+    """`seen` is what the page said, so that a form that is sent twice counts once."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class ReceiveForm(StepForm):
     units = forms.IntegerField(label="Units that arrived", min_value=1, max_value=MOST_UNITS)
     reason = forms.CharField(
         max_length=200, required=False, help_text="For example the delivery's number."
     )
 
 
-class CorrectForm(forms.Form):
+class CorrectForm(StepForm):
     units = forms.IntegerField(
         label="Change of the count",
         min_value=-MOST_UNITS,
@@ -49,21 +55,35 @@ class CorrectForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a person does with a stock row. `run` takes the row, units, reason and who it is."""
+    """Something that a person does with a stock row. `run` takes the row, what was typed, and who it is."""
 
     label: str
     explanation: str
     done: str
-    form: type[forms.Form]
-    run: Callable[[Stock, int, str, str], object]
+    form: type[StepForm]
+    run: Callable[[Stock, dict[str, Any], str], object]
 
 
-def _receive(row: Stock, units: int, reason: str, actor: str) -> None:
-    stock.receive(sku=row.sku, pool=row.pool, quantity=units, reason=reason, actor=actor)
+def _receive(row: Stock, typed: dict[str, Any], actor: str) -> None:
+    stock.receive(
+        sku=row.sku,
+        pool=row.pool,
+        quantity=typed["units"],
+        reason=typed["reason"],
+        actor=actor,
+        seen=typed["seen"],
+    )
 
 
-def _correct(row: Stock, units: int, reason: str, actor: str) -> None:
-    stock.adjust(sku=row.sku, pool=row.pool, change=units, reason=reason, actor=actor)
+def _correct(row: Stock, typed: dict[str, Any], actor: str) -> None:
+    stock.adjust(
+        sku=row.sku,
+        pool=row.pool,
+        change=typed["units"],
+        reason=typed["reason"],
+        actor=actor,
+        seen=typed["seen"],
+    )
 
 
 STEPS = {
@@ -147,12 +167,15 @@ class StockAdmin(TableMixin, ReadOnlyAdmin):
         if not _may_change(request):
             raise PermissionDenied
         step = STEPS[name]
-        form = step.form(request.POST or None)
+        form = step.form(request.POST or None, initial={"seen": stock.last_count(row)})
         back = reverse("admin:inventory_stock_change", args=[row.pk])
         if request.method == "POST" and form.is_valid():
             units, reason = form.cleaned_data["units"], form.cleaned_data["reason"]
             try:
-                step.run(row, units, reason, request.user.get_username())
+                step.run(row, form.cleaned_data, request.user.get_username())
+            except stock.CountChanged as error:
+                messages.error(request, str(error))
+                return HttpResponseRedirect(back)
             except stock.NotEnoughStock as error:
                 form.add_error("units", str(error))
             else:

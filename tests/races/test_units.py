@@ -66,6 +66,30 @@ def test_two_who_saw_the_same_units_change_them_once() -> None:
         assert (units_said(sale), in_main(sale)) == (5, 8)
 
 
+def receive(row: Stock, *, seen: int | None) -> str:
+    try:
+        stock.receive(sku=row.sku, quantity=5, seen=seen)
+    except stock.CountChanged as refusal:
+        return type(refusal).__name__
+    return "received"
+
+
+def test_a_delivery_that_is_sent_four_times_at_once_comes_in_once() -> None:
+    for number in range(ROUNDS):
+        row = stock.receive(sku=f"MUG-{number}", quantity=7)
+        done = at_once(*[partial(receive, row, seen=stock.last_count(row))] * 4)
+        assert Counter(done) == {"received": 1, "CountChanged": 3}
+        row.refresh_from_db()
+        assert row.on_hand == 12
+
+
+def test_control_without_what_was_seen_it_comes_in_four_times() -> None:
+    row = stock.receive(sku="MUG", quantity=7)
+    assert at_once(*[partial(receive, row, seen=None)] * 4) == ["received"] * 4
+    row.refresh_from_db()
+    assert row.on_hand == 27
+
+
 def test_more_units_than_the_main_pool_has_are_never_taken_by_two() -> None:
     for _ in range(ROUNDS):
         sale = stocked(units=3, spare=5)
