@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from import_export.tmp_storages import CacheStorage
 from pytest_django import Settings
 
 from inventory import stock
@@ -105,6 +106,22 @@ def test_one_bad_row_and_nothing_is_taken(merchant: Client, bad: dict[str, str])
     assert Product.objects.count() == 1
     product.refresh_from_db()
     assert product.name != "Renamed"
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_file_that_is_confirmed_twice_counts_once(
+    merchant: Client, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    if when == "at once":  # the second one comes before the first one has put the file away
+        monkeypatch.setattr(CacheStorage, "remove", lambda storage: None)
+    sku = make_variant(units=5).sku
+    form = preview(merchant, STOCK, {"sku": sku, "change": "7"}).context["confirm_form"].initial
+    merchant.post(f"{STOCK}process_import/", form)
+    again = merchant.post(f"{STOCK}process_import/", form, follow=True)
+    assert "This file was taken before" in again.content.decode()
+    assert Stock.objects.get(sku=sku).on_hand == 12
+    bring_in(merchant, STOCK, {"sku": sku, "change": "7"})
+    assert Stock.objects.get(sku=sku).on_hand == 19
 
 
 def test_what_went_bad_after_the_preview_takes_nothing_either(merchant: Client) -> None:
