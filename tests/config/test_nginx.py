@@ -73,6 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(304 if is_known else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("ETag", etag)
+        self.send_header("Content-Security-Policy", "default-src 'none'")
+        self.send_header("X-Content-Type-Options", "nosniff")
         if self.path.endswith("/line/"):
             self.send_header("Cache-Control", self.server.cache_control)
         else:
@@ -162,6 +164,15 @@ def test_a_poll_a_second_later_is_given_a_new_document(
     time.sleep(2.1)
     second = client.get(LINE.replace("evening", "morning"))
     assert [answer.json() for answer in (first, second)] == [{"number": 1}, {"number": 2}]
+
+
+def test_a_poll_is_spared_what_protects_pages_but_for_the_word_that_it_is_json(
+    client: httpx.Client, application: Application
+) -> None:
+    poll, page = client.get(LINE), client.get("/sales/evening/")
+    assert "Content-Security-Policy" not in poll.headers
+    assert "Content-Security-Policy" in page.headers
+    assert [answer.headers["X-Content-Type-Options"] for answer in (poll, page)] == ["nosniff"] * 2
 
 
 def test_who_has_the_document_is_told_so_and_the_application_is_asked_whether_it_changed(
