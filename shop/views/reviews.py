@@ -22,12 +22,12 @@ REVIEW_LIMITS = (Limit("10/h", by_account), Limit("30/h", by_address))
 @never_cache
 @require_safe
 def product_reviews(request: HttpRequest, slug: str) -> HttpResponse:
-    """The panel with the newest; with `?page=`, a page of its own."""
+    """A page of its own; the panel with the newest for the product's page, whose script asks for it."""
     found = _product(slug)
     summary = reviews.summary(product=found)
     paginator = Paginator(reviews.shown(product=found), reviews.PER_PAGE)
     paginator.count = summary.count
-    is_page = "page" in request.GET
+    is_page = request.headers.get("X-Requested-With") != "fetch"
     standing = reviews.standing(user=request.user, product=found)
     context = {
         "product": found,

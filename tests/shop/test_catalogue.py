@@ -94,8 +94,12 @@ def test_the_product_page_shows_the_variant_asked_for_or_one_that_can_be_bought(
 
 def test_reviews_are_a_panel_and_a_page_of_their_own(db: None, client: Client) -> None:
     url = make_variant().product.get_absolute_url() + "reviews/"
-    assert b"<html" not in client.get(url).content
-    assert b"<html" in client.get(url, {"page": 1}).content
+    panel = client.get(url, headers={"X-Requested-With": "fetch"})
+    assert b"What people say" in panel.content
+    assert b"<html" not in panel.content
+    for whole in (client.get(url), client.get(url, {"page": 1})):
+        assert b"What people say" in whole.content
+        assert b"<html" in whole.content
 
 
 def test_lists_are_paged_and_say_how_many_there_are(db: None, client: Client) -> None:
