@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -55,35 +56,21 @@ class CorrectForm(StepForm):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a person does with a stock row. `run` takes the row, what was typed, and who it is."""
+    """Something that a person does with a stock row. `run` takes the row, units, and why, who and what was seen."""
 
     label: str
     explanation: str
     done: str
     form: type[StepForm]
-    run: Callable[[Stock, dict[str, Any], str], object]
+    run: Callable[..., object]
 
 
-def _receive(row: Stock, typed: dict[str, Any], actor: str) -> None:
-    stock.receive(
-        sku=row.sku,
-        pool=row.pool,
-        quantity=typed["units"],
-        reason=typed["reason"],
-        actor=actor,
-        seen=typed["seen"],
-    )
+def _receive(row: Stock, units: int, **about: Any) -> None:
+    stock.receive(sku=row.sku, pool=row.pool, quantity=units, **about)
 
 
-def _correct(row: Stock, typed: dict[str, Any], actor: str) -> None:
-    stock.adjust(
-        sku=row.sku,
-        pool=row.pool,
-        change=typed["units"],
-        reason=typed["reason"],
-        actor=actor,
-        seen=typed["seen"],
-    )
+def _correct(row: Stock, units: int, **about: Any) -> None:
+    stock.adjust(sku=row.sku, pool=row.pool, change=units, **about)
 
 
 STEPS = {
@@ -167,12 +154,14 @@ class StockAdmin(TableMixin, ReadOnlyAdmin):
         if not _may_change(request):
             raise PermissionDenied
         step = STEPS[name]
-        form = step.form(request.POST or None, initial={"seen": stock.last_count(row)})
+        form = step.form(request.POST or None, initial={"seen": partial(stock.last_count, row)})
         back = reverse("admin:inventory_stock_change", args=[row.pk])
         if request.method == "POST" and form.is_valid():
-            units, reason = form.cleaned_data["units"], form.cleaned_data["reason"]
+            typed = form.cleaned_data
+            units, reason = typed["units"], typed["reason"]
             try:
-                step.run(row, form.cleaned_data, request.user.get_username())
+                who = request.user.get_username()
+                step.run(row, units, reason=reason, actor=who, seen=typed["seen"])
             except stock.CountChanged as error:
                 messages.error(request, str(error))
                 return HttpResponseRedirect(back)

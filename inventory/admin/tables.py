@@ -13,7 +13,8 @@ from import_export.tmp_storages import CacheStorage
 class TableMixin(ImportExportMixin):
     """A file counts once, however often its preview is confirmed, and as a whole, also when a row goes bad in between.
 
-    The library takes nothing of a file with a bad row either, and then reports a success.
+    The library takes nothing of a file with a bad row either, and then reports a success. When the cache is away, no
+    preview can be confirmed: its file is in there.
     """
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:

@@ -83,6 +83,25 @@ def test_a_delivery_that_is_sent_four_times_at_once_comes_in_once() -> None:
         assert row.on_hand == 12
 
 
+def test_control_without_the_row_s_lock_all_four_see_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    all_have_looked = Barrier(4)
+
+    def compare_without_a_lock(row: Stock, seen: int | None) -> None:
+        last = stock.last_count(row)
+        all_have_looked.wait(timeout=30)
+        if last != seen:
+            raise stock.CountChanged(row)
+
+    row = stock.receive(sku="MUG", quantity=7)
+    monkeypatch.setattr(stock, "_compare", compare_without_a_lock)
+    done = at_once(*[partial(receive, row, seen=stock.last_count(row))] * 4)
+    assert done == ["received"] * 4
+    row.refresh_from_db()
+    assert row.on_hand == 27
+
+
 def test_control_without_what_was_seen_it_comes_in_four_times() -> None:
     row = stock.receive(sku="MUG", quantity=7)
     assert at_once(*[partial(receive, row, seen=None)] * 4) == ["received"] * 4
