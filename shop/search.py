@@ -88,19 +88,21 @@ def clean(query: str) -> str:
     return " ".join(query.replace("\x00", "")[:QUERY_LENGTH].split())
 
 
-def matching(*, query: str) -> QuerySet[Product]:
+def matching(*, query: str, among: QuerySet[Product] | None = None) -> QuerySet[Product]:
     """Products whose words match, each with its `rank`: web search syntax, or words of which the last may go on.
 
-    An empty query finds everything, the newest first.
+    They are looked for among all that are published, unless it is said among which. An empty query finds everything,
+    the newest first.
     """
     query = clean(query)
+    products = published() if among is None else among
     if not query:
-        return published()
+        return products
     words = SearchQuery(query, search_type="websearch", config="english")
     if beginning := _beginning(query):
         words |= SearchQuery(beginning, search_type="raw", config="simple")
     rank = SearchRank(F("search"), words)
-    return published().filter(search=words).annotate(rank=rank).order_by("-rank", "-id")
+    return products.filter(search=words).annotate(rank=rank).order_by("-rank", "-id")
 
 
 def correct(*, query: str) -> str:

@@ -1,5 +1,6 @@
 """Products over the API."""
 
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -105,23 +106,24 @@ class ProductList(generics.ListAPIView[Product]):
     serializer_class = ProductSerializer
 
     def get_queryset(self) -> QuerySet[Product]:
-        wanted = self._wanted()
-        products = facets.narrow(search.matching(query=wanted.query), wanted)
+        among = catalogue.published_without_pictures()
+        found = search.matching(query=self.wanted.query, among=among)
+        products = facets.narrow(found, self.wanted)
         if category := self.request.GET.get("category", "").replace("\x00", ""):
             products = products.filter(category__slug=category)
         return products
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         """As on the page of a search, the best are those of what is looked at."""
-        wanted = self._wanted()
-        if wanted.sort == BEST:
-            ranks = facets.look(queryset, wanted)
+        if self.wanted.sort == BEST:
+            ranks = facets.look(queryset, self.wanted)
             pks = super().paginate_queryset(facets.best_first(ranks)[: facets.MOST])
             return None if pks is None else facets.load(catalogue.published_without_pictures(), pks)
-        page = super().paginate_queryset(queryset.order_by(*SORTS[wanted.sort]))
+        page = super().paginate_queryset(queryset.order_by(*SORTS[self.wanted.sort]))
         return None if page is None else catalogue.count_available(page)
 
-    def _wanted(self) -> Wanted:
+    @cached_property
+    def wanted(self) -> Wanted:
         return parse(self.request.GET, query=search.clean(self.request.GET.get("search", "")))
 
 
