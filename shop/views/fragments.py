@@ -11,6 +11,11 @@ from shop import catalogue, pages, search
 RECENT = 4
 
 
+def is_for_a_script(request: HttpRequest) -> bool:
+    """Whether a script of ours asks, which has a page to put the answer into; else somebody opened the address."""
+    return request.headers.get("X-Requested-With") == "fetch"
+
+
 @require_safe
 @pages.shared
 def related(request: HttpRequest, slug: str) -> HttpResponse:

@@ -14,6 +14,7 @@ from shop import catalogue, reviews
 from shop.forms import ReviewForm
 from shop.models import Product, Review, User
 from shop.ratelimits import Limit, by_account, by_address, limited
+from shop.views.fragments import is_for_a_script
 
 #: Reviews and changes of them that somebody may send; each is read by a person.
 REVIEW_LIMITS = (Limit("10/h", by_account), Limit("30/h", by_address))
@@ -27,7 +28,7 @@ def product_reviews(request: HttpRequest, slug: str) -> HttpResponse:
     summary = reviews.summary(product=found)
     paginator = Paginator(reviews.shown(product=found), reviews.PER_PAGE)
     paginator.count = summary.count
-    is_page = request.headers.get("X-Requested-With") != "fetch"
+    is_page = not is_for_a_script(request)
     standing = reviews.standing(user=request.user, product=found)
     context = {
         "product": found,
@@ -48,7 +49,7 @@ def product_reviews(request: HttpRequest, slug: str) -> HttpResponse:
 def write(request: HttpRequest, slug: str) -> HttpResponse:
     found = _product(slug)
     assert isinstance(request.user, User)  # noqa: S101 -- what login_required means
-    back = f"{reverse('shop:product-reviews', args=[slug])}?page=1"
+    back = reverse("shop:product-reviews", args=[slug])
     standing = reviews.standing(user=request.user, product=found)
     if request.POST.get("action") == "remove":
         if reviews.remove(user=request.user, product=found):

@@ -19,6 +19,7 @@ from shop.models import StockAlert, StockOffer, User, Variant
 from shop.ratelimits import Limit, by_account, by_address, by_posted_email, limited
 from shop.stock_alerts import Asked, State
 from shop.views.checkout import Hold, checkout_page
+from shop.views.fragments import is_for_a_script
 from shop.views.orders import remember
 
 #: Letters that somebody else's mailbox may get, and alerts of one shopper.
@@ -33,7 +34,7 @@ ALERT_LIMITS = (
 @limited("stock-alert", *ALERT_LIMITS)
 @require_http_methods(["GET", "POST"])
 def panel(request: HttpRequest, sku: str) -> HttpResponse:
-    """The panel; with `?page=1`, a page of its own for those without JavaScript."""
+    """A page of its own; the panel for the product's page, whose script asks for it."""
     variant = get_object_or_404(
         Variant.objects.select_related("product"),
         sku=sku.replace("\x00", ""),
@@ -56,7 +57,7 @@ def panel(request: HttpRequest, sku: str) -> HttpResponse:
         return redirect(f"{variant.product.get_absolute_url()}?variant={variant.sku}")
     waiting = account.stock_alerts.filter(variant=variant, ordered_at=None) if account else None
     own = waiting.first() if waiting else None
-    is_page = "page" in request.GET or request.method == "POST"
+    is_page = request.method == "POST" or not is_for_a_script(request)
     template = "shop/stock_alert_form.html" if is_page else "shop/fragments/stock_alert.html"
     context = {"variant": variant, "form": form, "own": own}
     return render(request, template, context, status=422 if form.errors else 200)

@@ -14,6 +14,7 @@ from shop import carts, catalogue, wishlists
 from shop.models import Product
 from shop.ratelimits import Limit, by_account, by_address_of_guests, limited
 from shop.views.carts import tell
+from shop.views.fragments import is_for_a_script
 
 #: A finger that cannot decide, and not a script.
 WISH_LIMITS = (Limit("120/5m", by_account), Limit("240/5m", by_address_of_guests))
@@ -58,7 +59,7 @@ def wish(request: HttpRequest, slug: str) -> HttpResponse:
         is_wished = wishlists.add(request=request, product=product)
         if not is_wished:
             messages.error(request, _("Your wishlist is full."))
-    if request.headers.get("X-Requested-With") == "fetch":
+    if is_for_a_script(request):
         found = len(wishlists.product_ids(request=request))
         return JsonResponse({"is_wished": is_wished, "count": found})
     return HttpResponseRedirect(_back(request) or reverse("shop:wishlist"))

@@ -43,7 +43,7 @@ PUBLIC = {
     "draw-that-was-made": "/sales/drawn/draw/",
     "line-to-sign-in-for": "/sales/waiting/line/",
     "guest-cart": "/cart/",
-    "reviews": "/p/first-light-lamp/reviews/?page=1",
+    "reviews": "/p/first-light-lamp/reviews/",
     "wishlist": "/wishlist/",
     "wish": "/wishlist/products/tide-mug/",
     "sign-in": "/accounts/login/",

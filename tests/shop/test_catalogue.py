@@ -92,14 +92,20 @@ def test_the_product_page_shows_the_variant_asked_for_or_one_that_can_be_bought(
     assert client.get(url, {"variant": "nonsense"}).context["variant"] == free
 
 
-def test_reviews_are_a_panel_and_a_page_of_their_own(db: None, client: Client) -> None:
-    url = make_variant().product.get_absolute_url() + "reviews/"
-    panel = client.get(url, headers={"X-Requested-With": "fetch"})
-    assert b"What people say" in panel.content
-    assert b"<html" not in panel.content
-    for whole in (client.get(url), client.get(url, {"page": 1})):
-        assert b"What people say" in whole.content
-        assert b"<html" in whole.content
+def test_panels_are_bare_for_our_scripts_and_pages_for_who_opens_them(
+    db: None, client: Client
+) -> None:
+    gone = make_variant()
+    for url, said in {
+        f"{gone.product.get_absolute_url()}reviews/": b"What people say",
+        f"/alerts/for/{gone.sku}/": b'name="email"',
+    }.items():
+        panel = client.get(url, headers={"X-Requested-With": "fetch"})
+        assert said in panel.content
+        assert b"<html" not in panel.content
+        for whole in (client.get(url), client.get(url, {"page": 1})):
+            assert said in whole.content
+            assert b"<html" in whole.content
 
 
 def test_lists_are_paged_and_say_how_many_there_are(db: None, client: Client) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from django.urls import reverse
 
-from shop.addresses import address
+from shop.paths import path_to
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,6 @@ from shop.addresses import address
         ("api:purchase", "8a1f3c52-0b64-4c7e-9d3a-5e2f7b1c0d9e"),
     ],
 )
-def test_an_address_is_the_one_that_django_would_look_up(name: str, word: str) -> None:
+def test_a_path_is_the_one_that_django_would_look_up(name: str, word: str) -> None:
     for _ in range(2):
-        assert address(name, word) == reverse(name, args=[word])
+        assert path_to(name, word) == reverse(name, args=[word])

@@ -116,7 +116,7 @@ def test_a_buyer_writes_on_the_page_and_reads_what_waits(client: Client) -> None
     client = signed_in(buyer_of(variant))
     assert "Write a review" in client.get(panel).content.decode()
     response = client.post(form, FORM, follow=True)
-    assert response.redirect_chain == [(f"{panel}?page=1", 302)]
+    assert response.redirect_chain == [(panel, 302)]
     page = response.content.decode()
     assert "Your review is shown once somebody has read it" in page
     assert "Change your review" in page
