@@ -22,8 +22,8 @@ from flashsale import line
 from tests.nginx import NGINX_MISSING, running_nginx
 
 FILE = "/static/line.0123456789ab.json"
-#: Seconds of one turn of a side, by wrk, and how many times as many turns as elsewhere: so short a turn says little.
-TURN_SECONDS, MORE_ROUNDS = 2, 5
+#: Seconds of one turn of a side, by wrk.
+TURN_SECONDS = 2
 
 
 def measure(size: Size) -> dict[str, Figure]:
@@ -54,7 +54,7 @@ def measure(size: Size) -> dict[str, Figure]:
         }
         for side in sides.values():
             side()  # warms both
-        figures = take_turns(sides, rounds=MORE_ROUNDS * size.rounds)
+        figures = take_turns(sides, rounds=size.nginx_rounds)
     return {
         "line_nginx_vs_static": ratio(figures, "line_by_nginx", "static_file_by_nginx", target=0.9)
     }

@@ -29,6 +29,8 @@ class Size:
     click_seconds: int
     #: Clicks on Buy of one round over HTTP, as fast as they are answered.
     clicks: int
+    #: Rounds of nginx's two sides, whose turns are so short that one says little.
+    nginx_rounds: int
     #: Shoppers who join the lobby.
     entrants: int
     #: Rows in reservations and in movements, at the most.
@@ -49,6 +51,7 @@ FULL = Size(
     queue_lengths=(100, 1000, 10_000, 100_000),
     click_seconds=20,
     clicks=10_000,
+    nginx_rounds=25,
     entrants=10_000_000,
     rows=10_000_000,
 )
@@ -66,6 +69,7 @@ QUICK = Size(
     queue_lengths=(100, 1000, 10_000),
     click_seconds=6,
     clicks=3000,
+    nginx_rounds=5,
     entrants=200_000,
     rows=1_000_000,
 )

@@ -9,7 +9,7 @@ from flashsale.refusals import REFUSAL_STATUS, REFUSALS
 from flashsale.replies import BUSY_RETRY_SECONDS, Reply, encode, refusal
 from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.tasks import ring
-from shop.addresses import address
+from shop.paths import path_to
 
 
 def take(
@@ -38,7 +38,7 @@ def reply(result: Accepted | Refused) -> Reply:
     """202 with the purchase, or a problem that says why not."""
     if isinstance(result, Accepted):
         purchase = str(result.purchase)
-        url = address("api:purchase", purchase)
+        url = path_to("api:purchase", purchase)
         document = {"id": purchase, "state": result.state, "url": url}
         return Reply(202, encode(document), {"Location": url})
     if result.reason is Refusal.NO_ADMISSION:

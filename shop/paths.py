@@ -1,4 +1,4 @@
-"""Addresses that differ in one word, such as a product's: looked up once, and then put together.
+"""Paths of pages that differ in one word, such as a product's: looked up once, and then put together.
 
 Django's `reverse` takes longer than drawing a price, and a page of products names dozens.
 """
@@ -11,7 +11,7 @@ from django.urls import reverse
 ANY_WORD = "00000000-0000-0000-0000-000000000000"
 
 
-def address(name: str, word: str) -> str:
+def path_to(name: str, word: str) -> str:
     """What `reverse(name, args=[word])` gives for a slug, or for a UUID as text."""
     before, after = _around(name)
     return f"{before}{word}{after}"

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from shop import pictures
-from shop.addresses import address
 from shop.models.accounts import User
 from shop.money import PRICE_DIGITS
+from shop.paths import path_to
 
 
 class TaxClass(models.TextChoices):
@@ -93,10 +93,10 @@ class Product(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return address("shop:product", self.slug)
+        return path_to("shop:product", self.slug)
 
     def get_wish_url(self) -> str:
-        return address("shop:wish", self.slug)
+        return path_to("shop:wish", self.slug)
 
     @property
     def is_sold_out(self) -> bool:
