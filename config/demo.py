@@ -26,9 +26,9 @@ from config.supervisor import BrokenProgramError, Program, Supervisor
 VAR = embedded.VAR
 HOST = "127.0.0.1"
 READY_SECONDS = 60
-#: A worker is one process with one thread for Django: a few more than this machine may have cores
-#: use the time in which others wait for the database.
-WEB_WORKERS = 3
+#: Processes, a few more than this machine may have cores, and threads for Django in each: requests that wait for a
+#: payment provider or a row must not keep all the others waiting.
+WEB_WORKERS, WEB_THREADS = 3, 4
 SIGN_INS = ("shopper@example.com", "merchant@example.com", "staff@example.com")
 
 
@@ -81,7 +81,7 @@ def programs(port: int, *, develop: bool) -> list[Program]:
     granian += ["--host", HOST, "--port", str(port)]
     # Its one warning would be about the number of workers, which is meant.
     granian += ["--log-level", "error"]
-    granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", "1"]
+    granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)]
     # Seconds. One that hangs must not use up the time that the supervisor gives them all.
     granian += ["--workers-kill-timeout", "3", "config.wsgi:application"]
     runserver = [sys.executable, "manage.py", "runserver", f"{HOST}:{port}"]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.db.backends.signals import connection_created
 
-from config import embedded
+from config import embedded, threads
 from config.production import refuse_evicting_redis
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 embedded.prepare_environment()
 
 application: "WSGIApplication" = get_wsgi_application()
+connection_created.connect(threads.guard)
 
 from flashsale import express  # noqa: E402 -- needs Django set up
 

@@ -51,8 +51,9 @@ def remember(
 
 def forget(sale_id: int) -> None:
     """Units came free, as far as this process knows."""
-    for known in [known for known in _noes if known[0] == sale_id]:
-        _noes.pop(known, None)
+    for known in list(_noes):  # at once: other threads learn and forget meanwhile
+        if known[0] == sale_id:
+            _noes.pop(known, None)
 
 
 def forget_all() -> None:

@@ -19,6 +19,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from config import demo
 from tests.emptying import empty_database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,11 +48,12 @@ class Stack:
         self.processes[name] = process
         return process
 
-    def start_web(self) -> None:
+    def start_web(self, *, workers: int = 2, threads: int = demo.WEB_THREADS) -> None:
         port = self.url.rpartition(":")[2]
         self.start(
             "web", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port,
-            "--workers", "2", "--blocking-threads", "1", "--no-ws", "config.wsgi:application",
+            "--workers", str(workers), "--blocking-threads", str(threads), "--no-ws",
+            "config.wsgi:application",
         )  # fmt: skip
         wait_for(lambda: _answers(f"{self.url}/healthz/ready"), what="the web server", stack=self)
 

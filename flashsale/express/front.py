@@ -57,7 +57,7 @@ def in_front_of(application: "WSGIApplication") -> "WSGIApplication":
             if place is None:
                 place = _learn_place(application, environ)
                 if len(places) >= MOST_PLACES:
-                    places.pop(next(iter(places)))
+                    places.pop(list(places)[0], None)  # noqa: RUF015 -- at once: threads
                 if place is not None:
                     places[name] = place
             if place is not None and place.headers:
