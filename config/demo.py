@@ -75,15 +75,20 @@ def open_shop(*, develop: bool) -> None:
             supervisor.stop()
 
 
+def web_server(port: int, *, workers: int = WEB_WORKERS, threads: int = WEB_THREADS) -> list[str]:
+    """The module and the arguments that serve the shop."""
+    command = ["granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(port)]
+    # Its one warning would be about the number of workers, which is meant.
+    command += ["--log-level", "error"]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads)]
+    # Otherwise one that dies takes the others with it. Seconds.
+    command += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
+    # Seconds. One that hangs must not use up the time that the supervisor gives them all.
+    return [*command, "--workers-kill-timeout", "3", "config.wsgi:application"]
+
+
 def programs(port: int, *, develop: bool) -> list[Program]:
     """The programs that make up the shop, the web server first."""
-    granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
-    granian += ["--host", HOST, "--port", str(port)]
-    # Its one warning would be about the number of workers, which is meant.
-    granian += ["--log-level", "error"]
-    granian += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)]
-    # Seconds. One that hangs must not use up the time that the supervisor gives them all.
-    granian += ["--workers-kill-timeout", "3", "config.wsgi:application"]
     runserver = [sys.executable, "manage.py", "runserver", f"{HOST}:{port}"]
     # Root is told six lines about itself; a container has no other user.
     warning = "ignore:You're running the worker with superuser privileges"
@@ -92,6 +97,7 @@ def programs(port: int, *, develop: bool) -> list[Program]:
     # They need nothing of one another: there is nothing to gossip about.
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--queues"]
     beat = [*celery, "beat", "--schedule", str(VAR / "run" / "beat-schedule"), "--pidfile", ""]
+    granian = [sys.executable, "-m", *web_server(port)]
     return [
         Program("web", runserver if develop else granian, colour=36),
         # Claims and the line do not stand behind letters and payments.

@@ -48,14 +48,14 @@ class Stack:
         self.processes[name] = process
         return process
 
-    def start_web(self, *, workers: int = 2, threads: int = demo.WEB_THREADS) -> None:
-        port = self.url.rpartition(":")[2]
-        self.start(
-            "web", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port,
-            "--workers", str(workers), "--blocking-threads", str(threads), "--no-ws",
-            "config.wsgi:application",
-        )  # fmt: skip
+    def start_web(
+        self, *more: str, workers: int = 2, threads: int = demo.WEB_THREADS
+    ) -> subprocess.Popen[bytes]:
+        """As the demo does; `more` are further options of Granian."""
+        port = int(self.url.rpartition(":")[2])
+        web = self.start("web", *demo.web_server(port, workers=workers, threads=threads), *more)
         wait_for(lambda: _answers(f"{self.url}/healthz/ready"), what="the web server", stack=self)
+        return web
 
     def start_worker(self, name: str = "worker") -> subprocess.Popen[bytes]:
         return self.start(

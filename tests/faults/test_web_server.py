@@ -1,6 +1,16 @@
-"""Requests that wait for something, such as a row or a payment provider, leave the others a thread."""
+"""What one request or one process of the web server does to the others: as little as may be.
 
+Requests that wait for something, such as a row or a payment provider, leave the others a thread; a process that dies
+takes no other with it.
+"""
+
+import os
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 from django.db import connection, transaction
@@ -10,6 +20,7 @@ from tests.clicks import open_sale
 from tests.factories import make_user
 from tests.stack import Stack, wait_for
 
+PROCESSES = 2
 #: As many as one process may have in hand while it still answers.
 WAITING = demo.WEB_THREADS - 1
 #: Seconds; less than PostgreSQL lets anybody wait for a row.
@@ -61,3 +72,42 @@ def test_who_waits_for_the_database_does_not_keep_those_in_line_waiting(stack: S
 
 def test_the_control_with_one_thread_everybody_waits(stack: Stack) -> None:
     assert not is_answered_meanwhile(stack, threads=1)
+
+
+def processes_of(web: subprocess.Popen[bytes]) -> list[int]:
+    """Those that answer: the children of the one that was started, as Linux lists them (proc(5))."""
+    known = [path for path in Path("/proc").glob("[0-9]*/stat") if parent_in(path) == web.pid]
+    return [int(path.parent.name) for path in known]
+
+
+def parent_in(stat: Path) -> int | None:
+    with suppress(OSError):  # it has just ended
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+    return None
+
+
+def failures_after_a_death(stack: Stack, *more: str) -> int:
+    """Requests of two seconds that nobody answered, after one of the processes was killed."""
+    stack.stop("web")
+    web = stack.start_web(*more, workers=PROCESSES)
+    wait_for(lambda: len(processes_of(web)) == PROCESSES, what="its processes", stack=stack)
+    os.kill(processes_of(web)[0], signal.SIGKILL)
+    failures = 0
+    ends = time.monotonic() + 2
+    while time.monotonic() < ends:
+        try:
+            failures += httpx.get(f"{stack.url}/healthz/live", timeout=5).status_code != 200
+        except httpx.TransportError:
+            failures += 1
+        time.sleep(0.02)
+    if web.poll() is None:
+        wait_for(lambda: len(processes_of(web)) == PROCESSES, what="another process", stack=stack)
+    return failures
+
+
+def test_a_process_that_dies_is_replaced_and_the_others_go_on(stack: Stack) -> None:
+    assert failures_after_a_death(stack) <= 1  # what came in at that very moment
+
+
+def test_the_control_a_server_that_replaces_none_ends_with_the_first(stack: Stack) -> None:
+    assert failures_after_a_death(stack, "--no-respawn-failed-workers") > 10
