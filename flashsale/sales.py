@@ -5,6 +5,7 @@ PostgreSQL one query a second and process.
 """
 
 import hashlib
+import logging
 import secrets
 import time
 from collections import defaultdict
@@ -16,7 +17,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -24,12 +25,16 @@ from flashsale.models import Sale, SaleItem
 from inventory import stock
 from inventory.models import Stock
 
+log = logging.getLogger(__name__)
+
 Status = Sale.Status
 QueueMode = Sale.QueueMode
 Strategy = Sale.Strategy
 
 #: Seconds for which a process keeps its copy of a sale.
 COPY_SECONDS = 1.0
+#: Seconds that a look may take, and after which PostgreSQL is looked for again when it was away.
+LOOK_SECONDS = 6.0
 
 
 class Phase(StrEnum):
@@ -155,19 +160,33 @@ def _compare_at(item: SaleItem) -> Decimal | None:
     return usual if usual > item.price else None
 
 
+#: By slug: until when a copy is taken as it is, and the copy; None: no such sale.
 _copies: dict[str, tuple[float, SaleInfo | None]] = {}
 
 
 def find(slug: str) -> SaleInfo | None:
-    """This process's copy of a sale that shoppers may see, at most `COPY_SECONDS` old."""
+    """This process's copy of a sale that shoppers may see, at most `COPY_SECONDS` old while PostgreSQL answers.
+
+    While it does not, the last copy stands: joining, entering and clicks on Buy go on by that and Redis.
+    """
     known = _copies.get(slug)
-    if known is None or time.monotonic() - known[0] >= COPY_SECONDS:
+    if known is not None:
+        if time.monotonic() < known[0]:
+            return known[1]
+        # One looks; who comes meanwhile takes the old copy, also if the look takes as long as it may.
+        _copies[slug] = (time.monotonic() + LOOK_SECONDS, known[1])
+    try:
         sale = Sale.objects.exclude(status=Status.DRAFT).filter(slug=slug).first()
-        if sale is None and len(_copies) > 1000:
-            _copies.clear()  # names that somebody made up must not fill the memory
-        known = (time.monotonic(), describe(sale) if sale else None)
-        _copies[slug] = known
-    return known[1]
+        found = describe(sale) if sale else None
+    except (OperationalError, InterfaceError):
+        if known is None:
+            raise
+        log.exception("PostgreSQL is away: %s goes on as it was", slug)
+        return known[1]
+    if sale is None and len(_copies) > 1000:
+        _copies.clear()  # names that somebody made up must not fill the memory
+    _copies[slug] = (time.monotonic() + COPY_SECONDS, found)
+    return found
 
 
 def forget_copies() -> None:

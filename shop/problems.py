@@ -3,11 +3,13 @@
 Every problem has a stable `code`; clients decide by it, never by the text.
 """
 
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -19,6 +21,8 @@ from shop.ratelimits import TooManyRequestsError
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+#: Seconds after which who met a database that was away may try again.
+RETRY_SECONDS = 5
 
 
 class Problem(exceptions.APIException):
@@ -113,7 +117,20 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _answer(request, status=500, code="error", detail="Something went wrong on our side.")
+    """A fault of ours; or PostgreSQL is away, or kept a request waiting for too long, which passes by itself."""
+    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _answer(
+            request, status=500, code="error", detail="Something went wrong on our side."
+        )
+    response = _answer(
+        request,
+        status=503,
+        code="busy",
+        detail="We could not do this just now. Please try again in a few seconds.",
+    )
+    response["Retry-After"] = str(RETRY_SECONDS)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _answer(
@@ -125,9 +142,9 @@ def _answer(
             status=status,
             content_type=CONTENT_TYPE,
         )
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # No request: its context processors may be what broke.
-        return render(None, "500.html", status=status)
+        return render(None, f"{status}.html", {"database_is_away": True}, status=status)
     context: dict[str, Any] = {"retry_after": retry_after}
     if status == HTTPStatus.NOT_FOUND:
         context["categories"] = Category.objects.all()

@@ -1,4 +1,4 @@
-"""A Redis that is not there, the sale's or the cache's: nobody listens at its address."""
+"""Servers that are not there. Of the sale's Redis and the cache's: nobody listens at the address."""
 
 import socket
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from flashsale import breaker, store
@@ -72,3 +73,17 @@ def cache_away(*, client: str = "config.caches.RestingRedis") -> Iterator[list[s
         moment = monotonic()
         patch.setattr("shop.breakers.monotonic", lambda: moment)
         yield sent
+
+
+@contextmanager
+def database_away() -> Iterator[list[str]]:
+    """What this thread asks of PostgreSQL fails as when it is away; the statements. With a real one that really goes
+    away: `tests/faults/test_database_away.py`."""
+    asked: list[str] = []
+
+    def refuse(execute: Any, statement: str, *rest: Any) -> None:
+        asked.append(statement)
+        raise OperationalError("the connection is closed")
+
+    with connection.execute_wrapper(refuse):
+        yield asked

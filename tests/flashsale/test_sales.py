@@ -3,7 +3,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import ProtectedError
 from django.utils import timezone
 
@@ -15,6 +15,7 @@ from inventory.batches import BatchClaim
 from inventory.models import Reservation, Stock
 from inventory.stock import NotEnoughStock
 from shop.models import Variant
+from tests.away import database_away
 from tests.factories import make_draft, make_sale
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +180,39 @@ def test_drafts_are_not_found_by_shoppers_and_copies_are_frozen() -> None:
     found = sales.find(draft.slug)
     assert found is not None
     assert found.status == "scheduled"
+
+
+def test_while_postgresql_is_away_the_last_copy_stands_and_it_is_asked_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = make_sale()
+    monkeypatch.setattr(sales, "COPY_SECONDS", 0.0)
+    known = sales.find(sale.slug)
+    assert known is not None
+    with database_away() as asked:
+        assert [sales.find(sale.slug) for _ in range(10)] == [known] * 10
+        assert len(asked) == 1
+        with pytest.raises(OperationalError):
+            sales.find("another")
+    sales.forget_copies()
+    Sale.objects.filter(pk=sale.id).update(name="Renamed")
+    found = sales.find(sale.slug)
+    assert found is not None
+    assert found.name == "Renamed"
+
+
+def test_while_one_looks_others_take_the_copy_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = make_sale()
+    monkeypatch.setattr(sales, "COPY_SECONDS", 0.0)
+    known = sales.find(sale.slug)
+    seen: list[SaleInfo | None] = []
+
+    def in_the_middle(execute: Any, *call: Any) -> Any:
+        seen.append(sales.find(sale.slug))
+        return execute(*call)
+
+    with connection.execute_wrapper(in_the_middle):
+        sales.find(sale.slug)
+    assert seen == [known] * 2  # at each of the look's two queries, and with none of their own

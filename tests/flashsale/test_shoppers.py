@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pytest
 from django.core import signing
+from django.db import OperationalError
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.authtoken.models import Token
 
 from flashsale import shoppers
 from flashsale.signatures import QuickSigner
+from tests.away import database_away
 from tests.factories import make_user
 
 
@@ -89,6 +91,20 @@ def test_a_token_is_looked_up_once_and_then_believed_for_some_seconds(
     later = time.monotonic() + shoppers.TOKEN_SECONDS
     monkeypatch.setattr("flashsale.shoppers.time", SimpleNamespace(monotonic=lambda: later))
     assert shoppers.from_token(key) is None
+
+
+@pytest.mark.django_db
+def test_with_postgresql_away_a_token_that_was_known_is_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = make_user()
+    token = Token.objects.create(user=user)
+    monkeypatch.setattr(shoppers, "TOKEN_SECONDS", 0.0)
+    assert shoppers.from_token(token.key) == user.shopper_id
+    with database_away():
+        assert shoppers.from_token(token.key) == user.shopper_id
+        with pytest.raises(OperationalError):
+            shoppers.from_token("unknown")
 
 
 @pytest.mark.django_db
