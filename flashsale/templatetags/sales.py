@@ -1,11 +1,13 @@
 """Template tags and filters of the front door."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.core.cache import cache
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from flashsale.models import Sale
@@ -13,6 +15,8 @@ from flashsale.sales import Phase, SaleInfo, phase_by_clock
 from flashsale.showing import figure, rounded
 from flashsale.standing import stand
 from shop import pages
+
+log = logging.getLogger(__name__)
 
 register = template.Library()
 register.filter("figure", figure)
@@ -40,7 +44,7 @@ def sale_banner(context: dict[str, Any]) -> dict[str, Any]:
     """The running sale that opened or opens closest to now, or else the next one; nothing if there is none."""
     now = timezone.now()
     banner: Banner | None = cache.get_or_set(
-        CACHE_KEY, lambda: find_banner(now=now), BANNER_SECONDS
+        CACHE_KEY, lambda: _look_for_banner(now), BANNER_SECONDS
     )
     by_clock = phase_by_clock(banner.info, now=now) if banner else None
     if banner is None or by_clock in (Phase.ENDED, Phase.CANCELLED):
@@ -65,6 +69,15 @@ def sale_banner(context: dict[str, Any]) -> dict[str, Any]:
         "server_now": now,
         "request": context.get("request"),
     }
+
+
+def _look_for_banner(now: datetime) -> Banner | None:
+    """Without PostgreSQL there is none: a kept page is shown all the same."""
+    try:
+        return find_banner(now=now)
+    except (OperationalError, InterfaceError):
+        log.exception("PostgreSQL is away: pages have no banner")
+        return None
 
 
 def find_banner(*, now: datetime) -> Banner | None:

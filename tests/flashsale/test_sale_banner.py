@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError
 from django.template import Context, Template
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from flashsale.models import Sale
 from flashsale.templatetags.sales import CACHE_KEY, find_banner, sale_banner
 from inventory.models import Stock
+from tests.away import database_away
 from tests.factories import make_draft, make_sale
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,21 @@ def test_a_running_sale_is_shown_before_the_next_one() -> None:
     running = make_sale(**in_hours(-5))
     make_sale(**in_hours(2))
     assert shown() == (running.slug, "open")
+
+
+def test_a_kept_page_is_shown_without_its_banner_while_postgresql_is_away(
+    client: Client, settings: Settings
+) -> None:
+    settings.PAGE_CACHE_SECONDS = 30
+    sale = make_sale()
+    assert sale.slug in client.get("/").content.decode()
+    cache.delete(CACHE_KEY)
+    with database_away():
+        page = client.get("/")
+        assert page.status_code == 200
+        assert sale.slug not in page.content.decode()
+        with pytest.raises(OperationalError):
+            client.get("/sales/")
 
 
 def test_the_next_sale_is_shown_when_none_runs() -> None:
