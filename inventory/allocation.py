@@ -8,8 +8,7 @@ import random
 import time
 from enum import StrEnum
 
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db import connection
 
 from inventory.models import Stock
 
@@ -38,6 +37,16 @@ VERSION_TRIES = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1
 
 
+#: In SQL, because the ORM takes longer to write this than PostgreSQL to run it.
+ADD = """
+    UPDATE inventory_stock
+    SET allocated = allocated + %(units)s, version = version + 1, updated_at = statement_timestamp()
+    WHERE id = %(stock)s
+"""
+ADD_IF_ENOUGH = f"{ADD} AND on_hand >= allocated + %(units)s"
+ADD_IF_UNCHANGED = f"{ADD} AND version = %(version)s"
+
+
 def allocate(*, stock_id: int, units: int, method: Method = Method.CONDITIONAL) -> bool:
     """Promise `units` of a stock row; False when fewer are free.
 
@@ -46,7 +55,7 @@ def allocate(*, stock_id: int, units: int, method: Method = Method.CONDITIONAL) 
     """
     match method:
         case Method.CONDITIONAL:
-            return _add(stock_id, units, on_hand__gte=F("allocated") + units)
+            return _add(stock_id, units, statement=ADD_IF_ENOUGH)
         case Method.LOCK:
             row = Stock.objects.select_for_update(no_key=True).get(pk=stock_id)
             return row.available >= units and _add(stock_id, units)
@@ -59,7 +68,7 @@ def _compare_and_set(stock_id: int, units: int) -> bool:
         row = Stock.objects.get(pk=stock_id)
         if row.available < units:
             return False
-        if _add(stock_id, units, version=row.version):
+        if _add(stock_id, units, statement=ADD_IF_UNCHANGED, version=row.version):
             return True
         pause(attempt)
     raise Contended
@@ -69,8 +78,7 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))  # noqa: S311 -- no secret
 
 
-def _add(stock_id: int, units: int, **condition: object) -> bool:
-    changed = Stock.objects.filter(pk=stock_id, **condition).update(
-        allocated=F("allocated") + units, version=F("version") + 1, updated_at=Now()
-    )
-    return bool(changed)
+def _add(stock_id: int, units: int, *, statement: str = ADD, **known: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"stock": stock_id, "units": units, **known})
+        return bool(cursor.rowcount)
