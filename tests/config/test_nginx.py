@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.conf import settings
 
 from flashsale.line_document import CACHE_CONTROL
 from tests.nginx import NGINX_MISSING, running_nginx
@@ -38,6 +39,7 @@ class Application(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
         self.cache_control = CACHE_CONTROL
         self.seconds = 0.0
+        self.status = 200
         self.connections: list[socket.socket] = []
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -70,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = f'{{"number": {number}}}'.encode()
         etag = f'"{number}"' if self.path != LINE else '"same"'
         is_known = self.headers.get("If-None-Match") == etag
-        self.send_response(304 if is_known else 200)
+        self.send_response(304 if is_known else self.server.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("ETag", etag)
         self.send_header("Content-Security-Policy", "default-src 'none'")
@@ -229,7 +231,32 @@ def test_while_the_application_is_down_the_last_document_is_served_for_as_long_a
     assert (late.status_code, late.json()) == (200, document)
     assert late.headers["X-Cache"] == "STALE"
     time.sleep(3)
-    assert client.get(LINE).status_code == 502
+    assert client.get(LINE).status_code == 503
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_while_the_application_is_down_people_and_programs_are_told_that_it_passes(
+    client: httpx.Client, application: Application, tmp_path: Path, method: str
+) -> None:
+    (tmp_path / "static").mkdir()
+    shutil.copy(settings.BASE_DIR / "static" / "away.html", tmp_path / "static")
+    application.die()
+    page = client.request(method, "/checkout/")
+    problem = client.request(method, "/api/v1/sales/evening/purchases/")
+    for answer in (page, problem):
+        assert answer.status_code == 503
+        assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("5", "no-store")
+    assert page.headers["Content-Type"] == "text/html"
+    assert "Nothing is lost" in page.text
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert (problem.json()["status"], problem.json()["code"]) == (503, "busy")
+
+
+def test_an_error_of_the_applications_own_is_passed_on_as_it_is(
+    client: httpx.Client, application: Application
+) -> None:
+    application.status = 502
+    assert client.get("/").json() == {"number": 1}
 
 
 def test_the_shop_says_how_long_its_document_may_be_used_while_it_does_not_answer() -> None:
