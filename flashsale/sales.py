@@ -33,7 +33,7 @@ Strategy = Sale.Strategy
 
 #: Seconds for which a process keeps its copy of a sale.
 COPY_SECONDS = 1.0
-#: Seconds that a look may take, and after which PostgreSQL is looked for again when it was away.
+#: Seconds for which a copy is taken all the same while somebody looks, and between two looks while PostgreSQL is away.
 LOOK_SECONDS = 6.0
 
 
@@ -169,12 +169,13 @@ def find(slug: str) -> SaleInfo | None:
 
     While it does not, the last copy stands: joining, entering and clicks on Buy go on by that and Redis.
     """
-    known = _copies.get(slug)
+    now, known = time.monotonic(), _copies.get(slug)
     if known is not None:
-        if time.monotonic() < known[0]:
+        if now < known[0]:
             return known[1]
-        # One looks; who comes meanwhile takes the old copy, also if the look takes as long as it may.
-        _copies[slug] = (time.monotonic() + LOOK_SECONDS, known[1])
+        if now < known[0] + LOOK_SECONDS:
+            # In a crowd one looks, and the others go on: the look may take its time, or fail.
+            _copies[slug] = (now + LOOK_SECONDS, known[1])
     try:
         sale = Sale.objects.exclude(status=Status.DRAFT).filter(slug=slug).first()
         found = describe(sale) if sale else None
@@ -182,6 +183,7 @@ def find(slug: str) -> SaleInfo | None:
         if known is None:
             raise
         log.exception("PostgreSQL is away: %s goes on as it was", slug)
+        _copies[slug] = (time.monotonic() + LOOK_SECONDS, known[1])
         return known[1]
     if sale is None and len(_copies) > 1000:
         _copies.clear()  # names that somebody made up must not fill the memory

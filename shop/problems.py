@@ -144,7 +144,8 @@ def _answer(
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # No request: its context processors may be what broke.
-        return render(None, f"{status}.html", {"database_is_away": True}, status=status)
+        is_away = status == HTTPStatus.SERVICE_UNAVAILABLE
+        return render(None, f"{status}.html", {"database_is_away": is_away}, status=status)
     context: dict[str, Any] = {"retry_after": retry_after}
     if status == HTTPStatus.NOT_FOUND:
         context["categories"] = Category.objects.all()

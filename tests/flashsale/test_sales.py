@@ -216,3 +216,26 @@ def test_while_one_looks_others_take_the_copy_that_is_there(
     with connection.execute_wrapper(in_the_middle):
         sales.find(sale.slug)
     assert seen == [known] * 2  # at each of the look's two queries, and with none of their own
+
+
+def test_an_old_copy_is_given_to_nobody_while_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = make_sale()
+    monkeypatch.setattr(sales, "COPY_SECONDS", 0.0)
+    monkeypatch.setattr(sales, "LOOK_SECONDS", 0.0)
+    sales.find(sale.slug)
+    Sale.objects.filter(pk=sale.id).update(name="Renamed")
+    seen: list[SaleInfo | None] = []
+
+    def in_the_middle(execute: Any, *call: Any) -> Any:
+        if not seen:
+            seen.append(None)
+            seen.append(sales.find(sale.slug))
+        return execute(*call)
+
+    with connection.execute_wrapper(in_the_middle):
+        sales.find(sale.slug)
+    (_, other) = seen
+    assert other is not None
+    assert other.name == "Renamed"
