@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flashsale import gate, line, store
+from flashsale import admissions, gate, line, store
 from flashsale.keys import key
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _enter(sale: int, item: int) -> None:
     ends = now + timedelta(minutes=5)
     store.run(
         "admit",
-        keys=[key(sale, name) for name in ("active", "entered", "gate", "waits", "away")],
+        keys=[key(sale, name) for name in admissions.ADMIT_KEYS],
         args=[
             gate.milliseconds(now),
             gate.milliseconds(ends),

@@ -12,12 +12,16 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from flashsale import line, line_document, store, waits
+from flashsale import gate, line, line_document, store, waits
 from flashsale.gate import milliseconds
-from flashsale.keys import key
-from flashsale.sales import Phase, SaleInfo, phase_by_clock
+from flashsale.keys import Name, key
+from flashsale.purchases import recount
+from flashsale.sales import Phase, SaleInfo, Strategy, phase_by_clock
 from flashsale.tickets import Ticket, sign_admission
+from inventory import holdings, reservations
 
+#: What `scripts/admit.lua` looks at and changes.
+ADMIT_KEYS: tuple[Name, ...] = ("active", "entered", "gate", "waits", "away", "came", "takers")
 #: Seconds after which somebody who was sent away is asked to come again.
 RETRY_SECONDS = 2
 #: Seconds for which the place of somebody who closed the page is kept: enough for a reload on a slow connection.
@@ -33,6 +37,9 @@ class NoEntry(StrEnum):
     FULL = "full"
     ALL_HELD = "all_held"
     NOT_OPEN = "not_open"
+    SOLD_OUT = "sold_out"
+    LIMIT_REACHED = "limit_reached"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +58,10 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
     """Trade a ticket for an admission. The place is worked out here; what the browser says is no matter."""
     if phase_by_clock(sale, now=now) is not Phase.OPEN:
         return SentAway(NoEntry.NOT_OPEN, RETRY_SECONDS)
-    where = line.position(
-        sale,
-        ticket=ticket,
-        shopper=shopper,
-        document=line_document.published(sale, now=now).value,
-        now=now,
-    )
+    document = line_document.published(sale, now=now).value
+    if document["phase"] == Phase.SOLD_OUT:
+        return SentAway(NoEntry.SOLD_OUT, RETRY_SECONDS)
+    where = line.position(sale, ticket=ticket, shopper=shopper, document=document, now=now)
     if not where.is_served:
         # At the most a second for each one ahead: who is near the front must not sleep through their turn,
         # because those before them may be quicker than the wait that is told.
@@ -65,14 +69,39 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
         if where.wait_seconds is not None:
             retry = min(retry, max(1, int(where.wait_seconds)))
         return SentAway(NoEntry.TOO_EARLY, min(retry, LONGEST_RETRY_SECONDS))
-    ends = now + timedelta(seconds=sale.admission_seconds)
+    if sale.strategy != Strategy.REDIS and _has_their_share(sale, shopper):
+        return SentAway(NoEntry.LIMIT_REACHED, RETRY_SECONDS)
+    outcome, ends_ms = _admit(sale, shopper, ticket, now=now)
+    if (outcome == NoEntry.LOST and gate.sync(sale, now=now)) or (
+        outcome == NoEntry.LIMIT_REACHED and recount(sale, shopper)
+    ):
+        # Redis had lost the gate, or what they had taken came back.
+        outcome, ends_ms = _admit(sale, shopper, ticket, now=now)
+    if outcome not in ("admitted", "again"):
+        return SentAway(NoEntry(outcome), RETRY_SECONDS)
+    return _sign(sale, shopper, ends_ms)
+
+
+def _has_their_share(sale: SaleInfo, shopper: UUID) -> bool:
+    """Whether the limit is reached by what PostgreSQL knows, for a sale whose claims do not pass the gate."""
+    scope, holder = sale.scope, str(shopper)
+    if holdings.units_of(scope=scope, holder=holder) < sale.limit:
+        return False
+    reservations.expire(
+        stock_ids=sale.stock_ids
+    )  # a hold that has ended counts until somebody tidies it away
+    return holdings.units_of(scope=scope, holder=holder) >= sale.limit
+
+
+def _admit(sale: SaleInfo, shopper: UUID, ticket: Ticket, *, now: datetime) -> tuple[str, str]:
+    """What the script says, and when the admission ends (ms)."""
     waited = waits.seconds_waited(sale, joined_at=ticket.joined_at, now=now)
     outcome, ends_ms = store.run(
         "admit",
-        keys=[key(sale.id, name) for name in ("active", "entered", "gate", "waits", "away")],
+        keys=[key(sale.id, name) for name in ADMIT_KEYS],
         args=[
             milliseconds(now),
-            milliseconds(ends),
+            milliseconds(now + timedelta(seconds=sale.admission_seconds)),
             str(shopper),
             sale.admission_cap,
             int(waited * 1000),
@@ -80,9 +109,7 @@ def enter(sale: SaleInfo, *, shopper: UUID, ticket: Ticket, now: datetime) -> Ad
             *(f"free:{item.id}" for item in sale.items),
         ],
     )
-    if outcome not in ("admitted", "again"):
-        return SentAway(NoEntry(outcome), RETRY_SECONDS)
-    return _sign(sale, shopper, ends_ms)
+    return outcome, ends_ms
 
 
 def _sign(sale: SaleInfo, shopper: UUID, ends_ms: str) -> Admitted:

@@ -152,6 +152,7 @@ class AdmissionView(ShopperView):
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
         """Leave: give the place inside back."""
+        count(request._request, allowance=LINE, shopper=self.shopper)
         try:
             admissions.leave(_sale_or_404(slug), shopper=self.shopper)
         except redis.RedisError as error:

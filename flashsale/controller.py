@@ -33,6 +33,8 @@ SETTLE_SECONDS, CATCH_UP_SECONDS, FASTEST = 2.0, 10.0, 1.5
 BACKLOG_SECONDS = 5.0
 #: Seconds by which the last run may seem to be in the future: clocks of several machines differ by less.
 MOST_SKEW_SECONDS = 5.0
+#: Seconds after which a number that nobody carried on says nothing about a wait any more.
+SILENT_SECONDS = 10.0
 #: A place is served when the serving number is no further away than this: floats are not exact.
 TOLERANCE = 1e-6
 
@@ -75,7 +77,7 @@ class Serving:
             return 0.0
         if self.has_reached(place, self.until):
             return (place - self.number_at(moment)) / self.rate
-        if not self.pace:
+        if not self.pace or moment - self.until > SILENT_SECONDS:
             return None
         return max(0.0, self.until - moment) + (place - self.number_at(self.until)) / self.pace
 

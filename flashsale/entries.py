@@ -17,6 +17,8 @@ NOT_ADMITTED = {
     NoEntry.FULL: (429, "As many shoppers as fit are inside. You keep your place."),
     NoEntry.ALL_HELD: (429, "Every unit is held. Some may come back; you keep your place."),
     NoEntry.NOT_OPEN: (409, "The sale is not open."),
+    NoEntry.SOLD_OUT: (409, "Every unit is sold."),
+    NoEntry.LIMIT_REACHED: (409, "You have all the units that one shopper may have."),
 }
 
 
@@ -80,6 +82,8 @@ def enter(*, sale: SaleInfo, shopper: UUID, ticket: str, now: datetime) -> Reply
     if isinstance(result, Admitted):
         answer = {"admission": result.admission, "expires_at": result.expires_at.isoformat()}
         return Reply(201, encode(answer), admitted=result)
+    if result.reason is NoEntry.LOST:
+        return busy()
     status, detail = NOT_ADMITTED[result.reason]
     return refusal(status, result.reason, detail, retry_after=result.retry_seconds)
 

@@ -15,7 +15,8 @@ Name = Literal[
     "claims",  # stream: the purchase queue
     "active",  # sorted set: shopper -> end of the admission (ms)
     "away",  # hash: shopper -> end (ms) that their admission had before their browser closed the page
-    "entered",  # counter: admissions given so far
+    "entered",  # counter: shoppers who came in so far
+    "came",  # set: those shoppers, so that coming in again counts nobody twice
     "entrants",  # HyperLogLog: how many joined in the lobby
     "seen",  # bits: a Bloom filter of who joined in the lobby
     "numbers",  # hash: shopper -> number, for those who joined when order counts

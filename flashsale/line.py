@@ -237,10 +237,7 @@ def _units(gate_fields: dict[str, str], prefix: str) -> int:
 def _restore(sale: SaleInfo, state: LineState) -> None:
     """Bring the counter back after a loss; tickets prove the numbers that were given out before."""
     if state.last_number:
-        client = store.client()
-        known = int(client.get(key(sale.id, "last")) or 0)
-        if known < state.last_number:
-            client.set(key(sale.id, "last"), state.last_number, keepttl=True)
+        store.run("atleast", keys=[key(sale.id, "last")], args=[state.last_number])
 
 
 def _draw_size(sale: SaleInfo, state: LineState, *, now: datetime) -> int | None:

@@ -31,6 +31,7 @@ from flashsale.keys import key
 from flashsale.line_document import read_serving
 from flashsale.models import LineAlert, Sale
 from flashsale.sales import Phase, SaleInfo, describe
+from flashsale.showing import time_in_words
 from flashsale.tickets import Ticket
 
 log = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ def _written(alert: LineAlert, sale: SaleInfo) -> EmailMultiAlternatives:
     context = {
         "sale_name": sale.name,
         "line_url": settings.SITE_URL + reverse("flashsale:line", args=[sale.slug]),
-        "admission_minutes": round(sale.admission_seconds / 60),
+        "admission_time": time_in_words(sale.admission_seconds),
         "shop_name": settings.SHOP_NAME,
     }
     message = EmailMultiAlternatives(

@@ -73,14 +73,15 @@ def read(sale: SaleInfo, *, now: datetime) -> dict[str, Any]:
     text = _written(sale.id)
     if text is not None:
         return dict(json.loads(text))
-    state = LineState.objects.filter(sale_id=sale.id).first()
-    served = state.served if state else 0.0
+    state = LineState.objects.filter(sale_id=sale.id).first() or LineState(sale_id=sale.id)
+    served = state.served
+    joined = (state.entrants if state.draw_size is None else state.draw_size) + state.last_number
     return compose(
         sale,
         now=now,
         serving=Serving(base=served, rate=0.0, at=now.timestamp(), until=now.timestamp()),
-        draw_size=state.draw_size if state else None,
-        waiting=0,
+        draw_size=state.draw_size,
+        waiting=max(0, joined - int(served)),
     )
 
 

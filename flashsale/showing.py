@@ -268,6 +268,14 @@ def figure(number: int) -> str:
     return _("about %(number)s") % {"number": format_decimal(rounded(number), locale=locale)}
 
 
+def time_in_words(seconds: int) -> str:
+    """A time that is given to somebody, such as "3 minutes": never more than they have."""
+    if seconds < 120:
+        return ngettext("%(seconds)s second", "%(seconds)s seconds", seconds) % {"seconds": seconds}
+    minutes = seconds // 60
+    return ngettext("%(minutes)s minute", "%(minutes)s minutes", minutes) % {"minutes": minutes}
+
+
 def wait_in_words(seconds: float | None) -> str | None:
     """An honest range, such as "2 to 4 minutes"; None when nobody can say."""
     if seconds is None:

@@ -30,9 +30,10 @@ from flashsale.limits import LINE, count
 from flashsale.line import Position
 from flashsale.models import Sale
 from flashsale.sales import Phase, SaleInfo
-from flashsale.showing import EXACT_TO, show_sale, steps, wait_in_words
+from flashsale.showing import EXACT_TO, show_sale, steps, time_in_words, wait_in_words
 from flashsale.tickets import Ticket
 from flashsale.views.finding import sale_or_404, see
+from inventory import holdings
 from shop import pictures
 
 #: Seconds between two looks of a page that works without JavaScript: in the lobby, and in line near the front
@@ -91,6 +92,9 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
     shopper = shoppers.identify(request)
     ticket = ticket_of(request, view.info, shopper)
     document = line_document.read(view.info, now=now)
+    has_their_share = shopper is not None and (
+        holdings.units_of(scope=view.info.scope, holder=str(shopper)) >= view.info.limit
+    )
     where = None
     if ticket is not None and shopper is not None:
         where = line.position(view.info, ticket=ticket, shopper=shopper, document=document, now=now)
@@ -103,9 +107,14 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "logo_url": pictures.rendition_url(file=sale.line_logo, width=pictures.WIDTHS[0])
             if sale.line_logo
             else None,
-            "is_running": view.phase in (Phase.OPEN, Phase.PAUSED),
+            # Paused before its opening, a sale has its lobby as before.
+            "is_running": view.phase in (Phase.OPEN, Phase.PAUSED) and now >= sale.opens_at,
+            "is_before_opening": now < sale.opens_at,
             "is_over": view.phase in (Phase.SOLD_OUT, Phase.ENDED, Phase.CANCELLED),
-            "ticket": request.COOKIES.get(ticket_cookie(view.info)) if ticket else None,
+            "has_their_share": has_their_share,
+            "ticket": request.COOKIES.get(ticket_cookie(view.info))
+            if ticket and not has_their_share
+            else None,
             "needs_ticket": ticket is not None and _is_proven_by_ticket_alone(ticket, document),
             "place": where.place if where else None,
             "ahead": where.ahead if where else None,
@@ -121,7 +130,7 @@ def waiting_room(request: HttpRequest, slug: str) -> HttpResponse:
             "enter_url": reverse("flashsale:enter", args=[slug]),
             "leave_url": reverse("flashsale:leave", args=[slug]),
             "refresh_seconds": _refresh_seconds(opens_at=sale.opens_at, where=where, now=now),
-            "admission_minutes": round(view.info.admission_seconds / 60),
+            "admission_time": time_in_words(view.info.admission_seconds),
             "exact_to": EXACT_TO,
             "units_left": document["units_left"],
             "waiting": document["waiting"],
@@ -179,9 +188,13 @@ def enter(request: HttpRequest, slug: str) -> HttpResponse:
                 "Every unit is held right now. Some may come back; you keep your place."
             ),
             NoEntry.NOT_OPEN: _("The sale is not open now."),
+            NoEntry.SOLD_OUT: _("Every unit is sold and paid."),
+            NoEntry.LIMIT_REACHED: _("You have all the units that one shopper may have."),
+            NoEntry.LOST: _("We could not let you in just now. You keep your place."),
         }
         messages.info(request, told[result.reason])
-        return see(line_url)
+        has_more_to_see = result.reason is NoEntry.LIMIT_REACHED
+        return see(reverse("flashsale:sale", args=[slug]) if has_more_to_see else line_url)
     response = see(reverse("flashsale:sale", args=[slug]))
     keep_admission(response, sale, result, secure=request.is_secure())
     return response
@@ -224,6 +237,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         return _ask_before_leaving(request, sale)
     shopper = shoppers.identify(request)
+    count(request, allowance=LINE, shopper=shopper)
     if shopper is not None:
         line_alerts.withdraw(sale, shopper=shopper)
         try:

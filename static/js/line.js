@@ -25,7 +25,8 @@ const FAILURES_TO_SAY_SO = 2;
 /** How many people ahead are worth saying aloud when the number falls below. */
 const MILESTONES = [10000, 5000, 1000, 500, 100, 50, 20, 10, 5, 1];
 const OVER = ["ended", "cancelled", "sold_out"];
-const RUNNING = ["open", "paused"];
+/** Seconds after which a document that nobody carried on says nothing about a wait any more, as on the server. */
+const SILENT_SECONDS = 10;
 /** A page is not loaded again sooner than this, whatever the document says: a document that has stood still for long
     must not make everybody reload for ever. */
 const YOUNGEST_RELOAD_MS = 5000;
@@ -68,6 +69,16 @@ function say(text) {
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
+/** Whether places are being served. Paused before its opening, a sale has its lobby as before. */
+function isRunning() {
+  return line.phase === "open" || (line.phase === "paused" && now() >= Date.parse(line.opens_at));
+}
+
+/** Whether the line stands still because nobody carries it on. */
+function isSilent() {
+  return isRunning() && now() - Date.parse(line.serving.until) > SILENT_SECONDS * 1000;
+}
+
 function servingNumber() {
   const { base, rate, at, until } = line.serving;
   const seconds = (Math.min(now(), Date.parse(until)) - Date.parse(at)) / 1000;
@@ -81,7 +92,7 @@ function peopleAhead() {
 /** Seconds until the turn comes, at the pace of the longer run; null: nobody can say. */
 function secondsToWait(ahead) {
   const { pace } = line.serving;
-  return pace && ahead < line.units_left ? ahead / pace : null;
+  return pace && ahead < line.units_left && !isSilent() ? ahead / pace : null;
 }
 
 /** Whether units are left after some seconds even if everybody inside, and everybody called by then, takes all they may. */
@@ -110,12 +121,12 @@ function render() {
   if (!line) return;
   show("units-left", numbers.format(line.units_left));
   show("waiting", figure(line.waiting));
-  const isRunning = RUNNING.includes(line.phase);
-  revealAll("lobby", !isRunning);
-  revealAll("running", isRunning);
+  revealAll("lobby", !isRunning());
+  revealAll("running", isRunning());
   revealAll("placed", place !== null);
   reveal("drawing", place === null);
-  if (place === null || !isRunning) return;
+  reveal("connection", failures >= FAILURES_TO_SAY_SO || isSilent());
+  if (place === null || !isRunning()) return;
 
   for (const element of page.querySelectorAll("[data-in-phase]")) {
     element.hidden = element.dataset.inPhase !== line.phase;
@@ -225,6 +236,9 @@ async function enter() {
       const told = await answer.json().catch(() => ({}));
       show("entry", said(told.detail ?? ""));
       await wait(jitter(retryAfter(answer)));
+    } else if ((await answer.json().catch(() => ({}))).code === "limit_reached") {
+      location.assign(saleUrl);
+      return;
     } else {
       // Something that a page explains better than a script.
       reveal("enter-form", true);
@@ -246,7 +260,6 @@ async function poll() {
     line = await answer.json();
     hear(line.now, now);
     failures = 0;
-    reveal("connection", false);
   } catch {
     failures += 1;
     reveal("connection", failures >= FAILURES_TO_SAY_SO);
@@ -258,11 +271,11 @@ async function poll() {
     }
     // A document from before this page was made, as when nobody renews it, says nothing that the page does not know.
     const isNews = Date.parse(line.now) > Date.parse(page.dataset.now);
-    if (line.phase !== firstPhase && !RUNNING.includes(line.phase) && isNews) {
+    if (line.phase !== firstPhase && !isRunning() && isNews) {
       await reload();
       return;
     }
-    if (RUNNING.includes(line.phase) && place === null && line.draw_size !== null) place = await findPlace();
+    if (isRunning() && place === null && line.draw_size !== null) place = await findPlace();
     render();
   }
   clearTimeout(pollTimer);
@@ -272,7 +285,7 @@ async function poll() {
 function pause() {
   if (document.hidden) return POLL_MS.hidden;
   if (!line) return POLL_MS.near;
-  if (RUNNING.includes(line.phase)) {
+  if (isRunning()) {
     if (place === null) return POLL_MS.near;
     const ahead = peopleAhead();
     const seconds = secondsToWait(ahead);

@@ -33,6 +33,8 @@ const GERMAN = {
   "Every unit is held. Some may come back; you keep your place.":
     "Alle Stücke werden gehalten. Vielleicht kommen welche zurück; du behältst deinen Platz.",
   "The sale is not open.": "Die Aktion ist nicht offen.",
+  "Every unit is sold.": "Jedes Stück ist verkauft.",
+  "You have all the units that one shopper may have.": "Du hast alle Stücke, die eine Person haben darf.",
 };
 
 const WORDS = { de: GERMAN }[document.documentElement.lang] ?? {};

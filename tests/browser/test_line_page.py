@@ -88,10 +88,15 @@ def answering(page: Page, sale: SaleInfo, crowd_line: dict[str, Any]) -> Answer:
     """Answer for the line document from now on; the function that comes back changes what it says."""
     document = dict(crowd_line)
 
-    def say(*, serving: float | None = None, rate: float = 0.0, **facts: Any) -> None:
+    def say(
+        *, serving: float | dict[str, Any] | None = None, rate: float = 0.0, **facts: Any
+    ) -> None:
+        """`serving` is the number, or the whole member."""
         pace = facts.pop("pace", rate)
         document.update(facts)
-        if serving is not None:
+        if isinstance(serving, dict):
+            document["serving"] = serving
+        elif serving is not None:
             now = timezone.now()
             until = now + timedelta(minutes=5)
             document["serving"] = {
@@ -180,6 +185,41 @@ def test_the_pace_of_the_longer_run_gives_the_wait_where_the_document_tells_it(
     expect(page.locator("[data-wait]")).to_have_text("8 to 15 minutes")
     say(serving=0, rate=5.0, pace=None)
     expect(page.locator("[data-wait]")).to_have_text("–")
+
+
+def test_a_line_that_nobody_carries_on_says_so_and_promises_no_wait(
+    open_page: OpenPage, rival: Any
+) -> None:
+    sale = line_sale()
+    page = open_page()
+    join_at(page, sale, 601)
+    say = answering(page, sale, rival.line(sale.slug))
+    say(serving=0, rate=0.0, pace=1.0, units_left=1000)
+    expect(page.locator("[data-wait]")).to_have_text("8 to 15 minutes")
+    notice = page.get_by_text("We have not heard from the shop for a moment.")
+    expect(notice).to_be_hidden()
+    long_ago = (timezone.now() - timedelta(seconds=30)).isoformat()
+    say(serving={"base": 0, "rate": 0.0, "pace": 1.0, "at": long_ago, "until": long_ago})
+    expect(notice).to_be_visible()
+    expect(page.locator("[data-wait]")).to_have_text("–")
+    say(serving=0, rate=0.0, pace=1.0)
+    expect(notice).to_be_hidden()
+
+
+def test_a_lobby_that_is_paused_counts_down_as_before(open_page: OpenPage, rival: Any) -> None:
+    sale = line_sale(opens_at=timezone.now() + timedelta(minutes=30), queue_mode="draw")
+    page = open_page()
+    sign_in(page, make_user().email, then=f"/sales/{sale.slug}/line/")
+    page.get_by_role("button", name="Join").click()
+    expect(heading(page)).to_have_text("You are in the draw")
+    Sale.objects.filter(pk=sale.id).update(status=Sale.Status.PAUSED)
+    page.reload()
+    expect(heading(page)).to_have_text("You are in the draw")
+    say = answering(page, sale, rival.line(sale.slug))
+    say(phase="paused")
+    page.wait_for_timeout(1500)
+    expect(heading(page)).to_have_text("You are in the draw")
+    expect(page.get_by_text("Drawing places…")).to_be_hidden()
 
 
 def test_all_held_then_units_back_then_sold_out_each_told_within_a_look(

@@ -7,14 +7,25 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import admissions, buying, gate, line, sales, steering, store, tickets
-from flashsale.admissions import Admitted, NoEntry, SentAway
+from flashsale import (
+    admissions,
+    buying,
+    gate,
+    line,
+    line_document,
+    sales,
+    steering,
+    store,
+    tickets,
+)
+from flashsale.admissions import RETRY_SECONDS, Admitted, NoEntry, SentAway
 from flashsale.buying import Accepted, Refusal, Refused
 from flashsale.keys import key
 from flashsale.models import Purchase, Sale
 from flashsale.sales import SaleInfo
 from flashsale.tasks import close_sales, drain_purchases
 from flashsale.tickets import Ticket
+from inventory.models import Reservation, Stock
 from shop.models import User
 from tests.away import redis_away
 from tests.factories import make_sale, make_user
@@ -228,14 +239,78 @@ def test_the_limit_gives_the_place_inside_back_and_asking_for_too_many_does_not(
     assert inside(sale) == []
 
 
-def test_the_limit_of_a_sale_that_locks_gives_the_place_inside_back() -> None:
-    sale, _, now = crowded(1, strategy=Sale.Strategy.LOCK)
+@pytest.mark.parametrize("strategy", Sale.Strategy)
+def test_who_has_their_share_is_not_let_in_again_and_keeps_nobody_out(strategy: str) -> None:
+    sale, _, now = crowded(2, units=2, strategy=strategy)
+    winner, other = make_user().shopper_id, make_user().shopper_id
+    enter(sale, 1, winner, now)
+    assert isinstance(click(sale, winner, now), Accepted)
+    assert inside(sale) == []
+    assert enter(sale, 1, winner, now) == SentAway(NoEntry.LIMIT_REACHED, RETRY_SECONDS)
+    line.renew(sale, now=now)
+    line_document.forget_all()
+    assert isinstance(enter(sale, 2, other, now), Admitted)
+
+
+@pytest.mark.parametrize("strategy", Sale.Strategy)
+def test_whose_hold_came_back_is_let_in_again(strategy: str) -> None:
+    sale, _, now = crowded(1, units=2, strategy=strategy)
+    shopper = make_user().shopper_id
+    enter(sale, 1, shopper, now)
+    click(sale, shopper, now)
+    drain_purchases(sale.id)
+    assert enter(sale, 1, shopper, now) == SentAway(NoEntry.LIMIT_REACHED, RETRY_SECONDS)
+    Reservation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert isinstance(enter(sale, 1, shopper, now), Admitted)
+
+
+def test_an_admission_that_is_left_when_the_limit_is_reached_elsewhere_is_given_back() -> None:
+    sale, _, now = crowded(1, strategy=Sale.Strategy.LOCK, limit_per_shopper=2)
     shopper = make_user().shopper_id
     enter(sale, 1, shopper, now)
     assert isinstance(click(sale, shopper, now), Accepted)
-    enter(sale, 1, shopper, now)
-    assert click(sale, shopper, now).reason is Refusal.LIMIT_REACHED
+    assert inside(sale) == [str(shopper)]
+    assert isinstance(click(sale, shopper, now), Accepted)
     assert inside(sale) == []
+
+
+@pytest.mark.parametrize("one_comes_and_goes", [False, True])
+def test_one_who_comes_and_goes_does_not_slow_the_line(one_comes_and_goes: bool) -> None:
+    """A pace of sixty a minute is kept, whatever one of them does."""
+    sale, shoppers, now = crowded(200, units=1000, admission_cap=200, admissions_per_minute=60)
+    came = 0
+    for _ in range(60):
+        now += timedelta(seconds=1)
+        line.renew(sale, now=now)
+        line_document.forget_all()
+        if one_comes_and_goes:
+            enter(sale, 1, shoppers[0], now)
+            admissions.leave(sale, shopper=shoppers[0])
+        while isinstance(enter(sale, came + 2, shoppers[came + 1], now), Admitted):
+            came += 1
+    assert 50 <= came <= 70
+
+
+def test_who_comes_in_three_times_is_one_who_came() -> None:
+    sale, (shopper, *_), now = crowded(3)
+    for _ in range(3):
+        assert isinstance(enter(sale, 1, shopper, now), Admitted)
+        admissions.leave(sale, shopper=shopper)
+    assert store.client().get(key(sale.id, "entered")) == "1"
+
+
+def test_after_the_sell_out_nobody_is_told_to_wait_for_their_turn() -> None:
+    sale, (shopper,), now = crowded(1)
+    Stock.objects.filter(pool=sale.scope).update(on_hand=0)
+    line.renew(sale, now=now)
+    line_document.forget_all()
+    assert enter(sale, 1, shopper, now) == SentAway(NoEntry.SOLD_OUT, RETRY_SECONDS)
+
+
+def test_a_gate_that_redis_lost_is_set_again_by_who_comes_to_the_door() -> None:
+    sale, (shopper,), now = crowded(1)
+    store.client().delete(key(sale.id, "gate"))
+    assert isinstance(enter(sale, 1, shopper, now), Admitted)
 
 
 def test_with_redis_away_a_refusal_is_told_all_the_same() -> None:

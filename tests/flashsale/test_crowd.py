@@ -392,7 +392,7 @@ def test_prewarm_says_what_it_warmed() -> None:
     call_command("prewarm", make_sale().slug, "--url", "http://127.0.0.1:1", stdout=out)
     said = out.getvalue()
     for part in (
-        "scripts in Redis: ack, admit, away, claim",
+        "scripts in Redis: ack, admit, atleast, away, claim",
         "gate: 1 item\n",
         "line document: open",
     ):

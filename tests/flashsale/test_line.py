@@ -14,6 +14,7 @@ from flashsale.keys import key
 from flashsale.models import LineState, Sale
 from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
+from tests.away import redis_away
 from tests.factories import make_sale
 
 pytestmark = pytest.mark.django_db
@@ -273,3 +274,57 @@ def test_a_document_of_an_older_version_is_read_and_tells_no_wait() -> None:
     del document["serving"]["pace"]
     position = line.position(sale, ticket=Ticket(30), shopper=uuid4(), document=document, now=now)
     assert (position.ahead, position.wait_seconds) == (29, None)
+
+
+def test_with_redis_away_those_who_wait_are_still_counted() -> None:
+    sale = make_sale(queue_mode=Sale.QueueMode.FIRST_COME, admission_cap=1)
+    now = timezone.now()
+    for _ in range(50):
+        line.join(sale, shopper=uuid4(), now=now)
+    for seconds in range(3):
+        line.renew(sale, now=now + timedelta(seconds=seconds))
+    known = line_document.read(sale, now=now)["waiting"]
+    assert known > 40
+    with redis_away():
+        assert line_document.read(sale, now=now)["waiting"] == known
+
+
+def test_a_line_that_nobody_carries_on_promises_no_wait() -> None:
+    sale = make_sale(queue_mode=Sale.QueueMode.FIRST_COME, admission_cap=10, units=1000)
+    now = timezone.now()
+    shoppers = [uuid4() for _ in range(80)]
+    for shopper in shoppers:
+        line.join(sale, shopper=shopper, now=now)
+    line.renew(sale, now=now)
+    document = line_document.read(sale, now=now)
+
+    def wait(moment: datetime) -> float | None:
+        return line.position(
+            sale, ticket=Ticket(50), shopper=shoppers[49], document=document, now=moment
+        ).wait_seconds
+
+    assert wait(now) is not None
+    assert wait(now + timedelta(minutes=1)) is None
+
+
+def test_a_number_given_out_while_the_counter_is_brought_back_is_not_given_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = make_sale(queue_mode=Sale.QueueMode.FIRST_COME)
+    now = timezone.now()
+    for _ in range(5):
+        line.join(sale, shopper=uuid4(), now=now)
+    line.renew(sale, now=now)
+    store.client().delete(key(sale.id, "last"), key(sale.id, "numbers"))
+    run, numbers = store.run, []
+
+    def in_between(name: str, **call: Any) -> Any:
+        if name == "atleast":
+            monkeypatch.setattr(store, "run", run)
+            numbers.append(line.join(sale, shopper=uuid4(), now=now).ticket.number)
+        return run(name, **call)
+
+    monkeypatch.setattr(store, "run", in_between)
+    line.renew(sale, now=now)
+    numbers.append(line.join(sale, shopper=uuid4(), now=now).ticket.number)
+    assert numbers == [6, 7]

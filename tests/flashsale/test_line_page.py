@@ -9,13 +9,14 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import gate, line, store, tickets
+from flashsale import gate, line, steering, store, tickets
 from flashsale.cookies import admission_cookie, ticket_cookie
 from flashsale.keys import key
 from flashsale.models import LineAlert, Purchase, Sale
 from flashsale.sales import SaleInfo
 from inventory import reservations
 from shop.models import User
+from tests.clicks import click
 from tests.factories import make_sale, make_user
 from tests.flashsale.test_audit import buy
 
@@ -224,3 +225,52 @@ def test_a_borrowed_ticket_shows_nobody_a_place(client: Client) -> None:
     client.cookies["shopper"] = ""
     client.force_login(make_user(shopper_id=uuid4()))
     assert page_of(client, sale).context["place"] is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(30, "30 seconds"), (90, "90 seconds"), (150, "2 minutes")]
+)
+def test_the_time_inside_is_told_as_it_is(client: Client, seconds: int, told: str) -> None:
+    sale = make_sale(queue_mode=Sale.QueueMode.FIRST_COME, admission_seconds=seconds)
+    client.force_login(make_user())
+    client.post(f"/sales/{sale.slug}/line/join/")
+    assert f"have {told} to choose" in client.get(f"/sales/{sale.slug}/line/").content.decode()
+
+
+def test_a_draw_that_is_paused_before_its_opening_is_a_lobby_as_before(client: Client) -> None:
+    opens_at = timezone.now() + timedelta(minutes=40)
+    sale = make_sale(queue_mode=Sale.QueueMode.DRAW, opens_at=opens_at)
+    client.force_login(make_user())
+    steering.pause(Sale.objects.get())
+    url = f"/sales/{sale.slug}/line/"
+    assert "Join the draw" in client.get(url).content.decode()
+    client.post(f"{url}join/")
+    page = client.get(url).content.decode()
+    assert '<div class="stack" data-lobby>' in page
+    assert '<div class="stack" data-running hidden>' in page
+
+
+def test_who_has_their_share_is_not_called_again(client: Client) -> None:
+    sale, user = make_sale(queue_mode=Sale.QueueMode.FIRST_COME, strategy="lock"), make_user()
+    client.force_login(user)
+    url = f"/sales/{sale.slug}/line/"
+    client.post(f"{url}join/")
+    line.renew(sale, now=timezone.now() - timedelta(seconds=1))
+    line.renew(sale, now=timezone.now())
+    assert "It is your turn" in client.get(url).content.decode()
+    client.post(f"{url}enter/")
+    click(sale, user)
+    page = client.get(url).content.decode()
+    assert "You have your share already" in page
+    assert "It is your turn" not in page
+    assert "data-line" not in page
+    answer = client.post(f"{url}enter/", follow=True)
+    assert answer.redirect_chain[-1][0] == f"/sales/{sale.slug}/"
+    assert "all the units that one shopper may have" in answer.content.decode()
+
+
+def test_a_cancelled_sale_does_not_tell_who_paid_that_nobody_was_charged(client: Client) -> None:
+    sale = make_sale()
+    steering.cancel(Sale.objects.get())
+    page = client.get(f"/sales/{sale.slug}/").content.decode()
+    assert "What you hold or have paid for stays yours." in page
