@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from flashsale import draws, line, line_document
+from flashsale import draws, line, line_document, steering
 from flashsale.models import Sale
 from flashsale.sales import SaleInfo
 from flashsale.tickets import Ticket
@@ -138,6 +138,17 @@ def test_the_page_keeps_the_seed_until_the_opening_and_then_shows_it(client: Cli
 def join(client: Client, sale: SaleInfo, user: User) -> None:
     client.force_login(user)
     client.post(f"/sales/{sale.slug}/line/join/")
+
+
+def test_the_page_of_a_draw_that_was_cancelled_before_its_opening_promises_no_count(
+    client: Client,
+) -> None:
+    sale = make_sale(queue_mode=Sale.QueueMode.DRAW, opens_at=timezone.now() + timedelta(hours=1))
+    steering.cancel(Sale.objects.get())
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        page = client.get(f"/sales/{sale.slug}/draw/").content.decode()
+    assert "Nobody was drawn: the sale was cancelled" in page
+    assert "Counted in a moment" not in page
 
 
 def test_the_page_tells_a_shopper_their_id_and_place(client: Client) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError
 from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as hypothesis_settings
@@ -132,7 +133,8 @@ def claim_again_for_a_repeated_click(patch: pytest.MonkeyPatch) -> None:
 
 def _change_script(patch: pytest.MonkeyPatch, name: str, guard: str, instead: str) -> None:
     """Scripts as they are, but for one guard of one of them."""
-    changed = Path(tempfile.mkdtemp(prefix="holdfast-scripts-"))
+    beside_media = Path(settings.MEDIA_ROOT).parent  # which pytest tidies away
+    changed = Path(tempfile.mkdtemp(prefix="scripts-", dir=beside_media))
     shutil.copytree(store.SCRIPTS, changed, dirs_exist_ok=True)
     source = (changed / f"{name}.lua").read_text()
     assert guard in source
